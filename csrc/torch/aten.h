@@ -1,0 +1,73 @@
+// What the bindings need of torch: calling its operators through the stable ABI, checks, and dispatch on the dtype.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace fastlm {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+using Tensors = std::vector<Tensor>;
+
+// Raises RuntimeError in Python, with just these words.
+template <class... Part>
+void check(bool condition, const Part&... parts) {
+  if (condition) return;
+  std::ostringstream message;
+  (message << ... << parts);
+  throw std::runtime_error(message.str());
+}
+
+inline std::string shape_of(const Tensor& tensor) {
+  std::string text = "[";
+  for (int64_t i = 0; i < tensor.dim(); i++) text += (i ? ", " : "") + std::to_string(tensor.size(i));
+  return text + "]";
+}
+
+inline bool has_shape(const Tensor& tensor, std::initializer_list<int64_t> shape) {
+  return tensor.dim() == int64_t(shape.size()) && std::equal(shape.begin(), shape.end(), tensor.sizes().begin());
+}
+
+// Calls an operator of torch by its name.
+template <class Result = Tensor, class... Argument>
+Result call_aten(const char* name, const char* overload, const Argument&... arguments) {
+  std::array<StableIValue, sizeof...(Argument)> stack{torch::stable::detail::from(arguments)...};
+  STABLE_TORCH_ERROR_CODE_CHECK(torch_call_dispatcher(name, overload, stack.data(), TORCH_ABI_VERSION));
+  return torch::stable::detail::to<Result>(stack[0]);
+}
+
+inline Tensor mm(const Tensor& a, const Tensor& b) { return call_aten("aten::mm", "", a, b); }
+inline Tensor multiply(const Tensor& a, const Tensor& b) { return call_aten("aten::mul", "Tensor", a, b); }
+// The stable ABI has no add, but a subtract with a factor.
+inline Tensor add(const Tensor& a, const Tensor& b) { return torch::stable::subtract(a, b, -1.0); }
+inline Tensor transposed(const Tensor& matrix) { return torch::stable::transpose(matrix, 0, 1); }
+inline Tensor concatenate(const Tensors& parts) { return call_aten("aten::cat", "", parts, int64_t(0)); }
+inline Tensor select_rows(const Tensor& table, const Tensor& rows) {
+  return call_aten("aten::index_select", "", table, int64_t(0), rows);
+}
+inline Tensor sum_rows(const Tensor& tensor) {
+  return torch::stable::sum(tensor, std::vector<int64_t>{0}, false, std::nullopt);
+}
+inline Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t end) {
+  return torch::stable::narrow(const_cast<Tensor&>(tensor), 0, begin, end - begin);
+}
+
+// Calls function(T()) with the C++ type of a float32 or float64 tensor.
+template <class Function>
+decltype(auto) dispatch_floating(const char* op, ScalarType type, Function&& function) {
+  check(type == ScalarType::Float || type == ScalarType::Double, op, ": expected float32 or float64, got ",
+        torch::headeronly::toString(type));
+  return type == ScalarType::Float ? function(float()) : function(double());
+}
+
+}  // namespace fastlm

@@ -1,0 +1,8 @@
+"""Modules with torch's signatures, on fastlm's operators."""
+
+from fastlm.nn.dropout import Dropout, dropout
+from fastlm.nn.replace import replace_
+from fastlm.nn.rnn import *  # noqa: F403
+from fastlm.nn.rnn import __all__ as _recurrent
+
+__all__ = ["Dropout", "dropout", "replace_", *_recurrent]

@@ -1,0 +1,54 @@
+"""Puts fastlm's modules in the place of torch's, inside a model that exists."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from fastlm.nn.dropout import Dropout
+from fastlm.nn.rnn import RNN
+
+
+def replace_(model: nn.Module) -> nn.Module:
+    """Replaces, in place, every ``torch.nn.RNN`` and ``torch.nn.Dropout`` of a model by fastlm's module.
+
+    Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are left as
+    they are, because they may do something else.
+
+    Args:
+        model: any module; it is changed.
+
+    Returns:
+        The model, or its replacement if ``model`` itself is one of torch's modules.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.RNN(3, 4), nn.Dropout(0.1))
+        >>> replace_(model)
+        Sequential(
+          (0): Linear(in_features=2, out_features=3, bias=True)
+          (1): RNN(3, 4)
+          (2): Dropout(p=0.1, inplace=False)
+        )
+        >>> type(model[1]).__module__
+        'fastlm.nn.rnn'
+    """
+    replaced: dict[int, nn.Module] = {}  # a module that occurs twice stays one module
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if id(child) not in replaced:
+                replaced[id(child)] = _replacement(child)
+            setattr(module, name, replaced[id(child)])
+    return _replacement(model)
+
+
+def _replacement(module: nn.Module) -> nn.Module:
+    if type(module) is nn.Dropout:
+        return Dropout(module.p, module.inplace).train(module.training)
+    if type(module) is nn.RNN:
+        new = RNN(
+            module.input_size, module.hidden_size, module.num_layers, module.nonlinearity, module.bias,
+            module.batch_first, module.dropout, module.bidirectional, device="meta",
+        )  # fmt: skip
+        for name, parameter in module.named_parameters():
+            setattr(new, name, parameter)
+        return new.train(module.training)
+    return module

@@ -1,0 +1,80 @@
+"""The recurrent modules, a small class for each cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from fastlm.nn.base import RecurrentModule
+
+__all__ = ["RNN"]
+
+
+class RNN(RecurrentModule):
+    """Elman RNN, ``h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``: a drop-in for ``torch.nn.RNN``.
+
+    The constructor, ``forward``, the results and the ``state_dict`` are those of ``torch.nn.RNN``. The whole sequence is one
+    operator a layer. Below, T is the number of steps, B the batch, D the directions (1 or 2).
+
+    Args:
+        input_size: features of the input.
+        hidden_size: hidden units of each layer and direction.
+        num_layers: layers stacked on one another.
+        nonlinearity: ``"tanh"`` or ``"relu"``.
+        bias: whether there are biases.
+        batch_first: input and output are [B, T, features] instead of [T, B, features].
+        dropout: probability of dropout on the output of every layer but the last, in training.
+        bidirectional: run a second direction from the end to the start.
+        device: of the parameters.
+        dtype: of the parameters: float32 or float64.
+
+    Shapes:
+        ``input`` [T, B, input_size], [B, T, input_size] with ``batch_first``, [T, input_size] unbatched, or a
+        PackedSequence. ``hx`` [num_layers * D, B, hidden_size], without B unbatched; zeros by default. Returns ``output``
+        with the shape of the input but D * hidden_size features, and ``h_n`` with the shape of ``hx``.
+
+    Raises:
+        ValueError, TypeError, RuntimeError: as ``torch.nn.RNN``, in its words.
+
+    Source: Elman (1990), "Finding structure in time".
+
+    Example:
+        >>> import torch
+        >>> rnn = RNN(10, 20, num_layers=2, bidirectional=True)
+        >>> output, h_n = rnn(torch.randn(5, 3, 10))
+        >>> output.shape, h_n.shape
+        (torch.Size([5, 3, 40]), torch.Size([4, 3, 20]))
+        >>> torch.nn.RNN(10, 20, 2, bidirectional=True).load_state_dict(rnn.state_dict())
+        <All keys matched successfully>
+    """
+
+    name = "RNN"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        self.nonlinearity = nonlinearity
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
+
+    @property
+    def cell(self) -> str:  # type: ignore[override]
+        """The compiled cell."""
+        return f"rnn_{self.nonlinearity}"
+
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        """Runs the layers over the sequences. Shapes as in the class."""
+        output, (h_n,) = self._run(input, None if hx is None else [hx])
+        return output, h_n

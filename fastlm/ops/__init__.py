@@ -1,0 +1,6 @@
+"""The operators: typed functions, fake kernels and gradients, one file an operator family."""
+
+from fastlm.ops.dropout import dropout
+from fastlm.ops.rnn import rnn_layer
+
+__all__ = ["dropout", "rnn_layer"]

@@ -1,0 +1,135 @@
+"""``fastlm::rnn_layer``: one recurrent layer over whole sequences, one or both directions, any compiled cell."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fastlm import _library  # noqa: F401  (loads the operators)
+from fastlm import reference
+
+_forward_op = torch.ops.fastlm.rnn_layer.default
+_backward_op = torch.ops.fastlm.rnn_layer_backward.default
+
+
+class CellTraits(NamedTuple):
+    """What the compiled cell says of itself (csrc/core/rnn/cell.h)."""
+
+    gates: int
+    states: int
+    slots: int
+    """Numbers that forward keeps for backward, for each row and hidden unit, besides the output."""
+    diagonal: bool
+    """The hidden state reaches each gate through one weight a unit, not through a matrix."""
+
+
+@functools.cache
+def cells() -> tuple[str, ...]:
+    """Names of the compiled cells.
+
+    >>> cells()
+    ('rnn_tanh', 'rnn_relu')
+    """
+    return tuple(torch.ops.fastlm.cells())
+
+
+@functools.cache
+def cell_traits(cell: str) -> CellTraits:
+    """Traits of a compiled cell.
+
+    >>> cell_traits("rnn_tanh").gates
+    1
+    """
+    gates, states, slots, diagonal = torch.ops.fastlm.cell_traits(cell)
+    return CellTraits(gates, states, slots, bool(diagonal))
+
+
+def rnn_layer(
+    input: Tensor,
+    hx: Sequence[Tensor],
+    w_ih: Sequence[Tensor],
+    w_hh: Sequence[Tensor],
+    b_ih: Sequence[Tensor],
+    b_hh: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    cell: str,
+) -> tuple[Tensor, list[Tensor]]:
+    """One recurrent layer over whole sequences.
+
+    Below, T is the number of steps, B the batch, I the input size, H the hidden size, G the gates of the cell, D the
+    directions (1 or 2: the length of ``w_ih``). All tensors are float32, or all float64.
+
+    Args:
+        input: [T, B, I], or the [N, I] data of a PackedSequence.
+        hx: the initial states, a [D, B, H] tensor each; empty: zeros.
+        w_ih: for each direction [G * H, I].
+        w_hh: for each direction [G * H, H], or [G * H] for a cell with a diagonal recurrence.
+        b_ih: for each direction [G * H]; empty: no biases.
+        b_hh: as ``b_ih``.
+        batch_sizes: of the PackedSequence, [T] int64 on the CPU, or None.
+        cell: one of :func:`cells`.
+
+    Returns:
+        The hidden states of every step, [T, B, D * H] or [N, D * H], and the final states, a [D, B, H] tensor each.
+
+    Raises:
+        RuntimeError: a shape, dtype or device does not fit, T is 0, or there is no such cell.
+
+    Example:
+        >>> w_ih, w_hh = torch.ones(1, 2), torch.zeros(1, 1)
+        >>> output, (h_n,) = rnn_layer(torch.ones(3, 1, 2), [], [w_ih], [w_hh], [], [], None, "rnn_relu")
+        >>> output.flatten(), h_n
+        (tensor([2., 2., 2.]), tensor([[[2.]]]))
+    """
+    output, hn, _ = _forward_op(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)
+    return output, hn
+
+
+@torch.library.register_fake("fastlm::rnn_layer")
+def _fake_forward(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell):  # type: ignore[no-untyped-def]
+    traits = cell_traits(cell)
+    directions, hidden = len(w_ih), w_ih[0].shape[0] // traits.gates
+    output = input.new_empty(*input.shape[:-1], directions * hidden)
+    if batch_sizes is None:
+        batch = input.shape[1]
+    else:
+        batch = hx[0].shape[1] if hx else torch.library.get_ctx().new_dynamic_size()
+    hn = [input.new_empty(directions, batch, hidden) for _ in range(traits.states)]
+    rows = input.shape[:-1].numel()
+    return output, hn, input.new_empty(directions, rows, traits.slots * hidden)
+
+
+@torch.library.register_fake("fastlm::rnn_layer_backward")
+def _fake_backward(  # type: ignore[no-untyped-def]
+    grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, output, saved, wants_input, wants_hx
+):
+    d_hx = [torch.empty_like(grad, memory_format=torch.contiguous_format) for grad in grad_hn] if wants_hx else []
+    d_input = torch.empty_like(input, memory_format=torch.contiguous_format) if wants_input else input.new_empty(0)
+    return d_input, d_hx, *([w.new_empty(w.shape) for w in ws] for ws in (w_ih, w_hh, b_ih, b_hh))
+
+
+def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
+    input, *lists, batch_sizes, ctx.cell = inputs
+    y, _, saved = output
+    ctx.lengths = [len(tensors) for tensors in lists]
+    ctx.save_for_backward(input, *(t for tensors in lists for t in tensors), batch_sizes, y, saved)
+    ctx.mark_non_differentiable(saved)
+
+
+def _backward(ctx, grad_output, grad_hn, _):  # type: ignore[no-untyped-def]
+    input, *flat, batch_sizes, output, saved = ctx.saved_tensors
+    tensors = iter(flat)
+    hx, w_ih, w_hh, b_ih, b_hh = ([next(tensors) for _ in range(length)] for length in ctx.lengths)
+    wants_input, wants_hx = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1])
+    d_input, d_hx, *d_weights = _backward_op(
+        grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, output, saved,
+        wants_input, wants_hx,
+    )  # fmt: skip
+    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(hx), *d_weights, None, None
+
+
+torch.library.register_autograd("fastlm::rnn_layer", _backward, setup_context=_setup)

@@ -1,0 +1,137 @@
+"""The slow, obvious PyTorch version of every operator: the specification that the kernels are held to.
+
+Each function has the name and the arguments of its operator in ``torch.ops.fastlm``. Nothing here is fast or clever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Cell(NamedTuple):
+    """One step of a recurrent cell: ``step(x_gates, h_gates, states) -> states``. The first state is the output h."""
+
+    step: Callable[[Tensor, Tensor, list[Tensor]], list[Tensor]]
+    gates: int = 1
+    states: int = 1
+    diagonal: bool = False
+    """Each hidden unit sees only its own past, through one weight a gate."""
+
+
+CELLS = {
+    # Elman (1990): h' = f(W x + U h + b)
+    "rnn_tanh": Cell(lambda x, h, _: [torch.tanh(x + h)]),
+    "rnn_relu": Cell(lambda x, h, _: [torch.relu(x + h)]),
+}
+
+
+def rnn_layer(
+    input: Tensor,
+    hx: Sequence[Tensor],
+    w_ih: Sequence[Tensor],
+    w_hh: Sequence[Tensor],
+    b_ih: Sequence[Tensor],
+    b_hh: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    cell: str,
+) -> tuple[Tensor, list[Tensor], None]:
+    """One recurrent layer, a step at a time. Arguments and results as in :func:`fastlm.ops.rnn_layer`.
+
+    >>> one = torch.ones(1, 1)
+    >>> output, (h_n,), _ = rnn_layer(torch.ones(2, 1, 1), [], [one], [one], [], [], None, "rnn_relu")
+    >>> output.flatten()
+    tensor([1., 2.])
+    """
+    step, gates, state_count, diagonal = CELLS[cell]
+    sizes = [input.shape[1]] * input.shape[0] if batch_sizes is None else batch_sizes.tolist()
+    steps = input.flatten(0, -2).split(sizes)
+    outputs, finals = [], []
+    for d in range(len(w_ih)):
+        hidden = w_ih[d].shape[0] // gates
+        states = [state[d] for state in hx] or [input.new_zeros(sizes[0], hidden)] * state_count
+        output = list(steps)
+        for t in range(len(steps))[:: -1 if d else 1]:
+            n = sizes[t]  # only the first n sequences have a step t
+            h = states[0][:n]
+            x_gates = steps[t] @ w_ih[d].T
+            h_gates = h.repeat(1, gates) * w_hh[d] if diagonal else h @ w_hh[d].T
+            if b_ih:
+                x_gates, h_gates = x_gates + b_ih[d], h_gates + b_hh[d]
+            after = step(x_gates, h_gates, [state[:n] for state in states])
+            states = [torch.cat([new, old[n:]]) for new, old in zip(after, states, strict=True)]
+            output[t] = after[0]
+        outputs.append(torch.cat(output))
+        finals.append(states)
+    hn = [torch.stack(directions) for directions in zip(*finals, strict=True)]
+    return torch.cat(outputs, 1).unflatten(0, input.shape[:-1]), hn, None
+
+
+def rnn_layer_backward(
+    grad_output: Tensor,
+    grad_hn: Sequence[Tensor],
+    input: Tensor,
+    hx: Sequence[Tensor],
+    w_ih: Sequence[Tensor],
+    w_hh: Sequence[Tensor],
+    b_ih: Sequence[Tensor],
+    b_hh: Sequence[Tensor],
+    batch_sizes: Tensor | None,
+    cell: str,
+    output: Tensor,
+    saved: Tensor,
+    wants_input: bool,
+    wants_hx: bool,
+) -> tuple[Tensor | None, list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+    """Gradients of :func:`rnn_layer`, by PyTorch's own autograd, in the order of its arguments."""
+    with torch.enable_grad():
+        lists = [[tensor.detach().requires_grad_() for tensor in tensors] for tensors in (hx, w_ih, w_hh, b_ih, b_hh)]
+        x = input.detach().requires_grad_()
+        y, hn, _ = rnn_layer(x, *lists, batch_sizes, cell)
+        leaves = [x, *(tensor for tensors in lists for tensor in tensors)]
+        grads = iter(torch.autograd.grad([y, *hn], leaves, [grad_output, *grad_hn]))
+    d_input = next(grads)
+    d_hx, *d_weights = ([next(grads) for _ in tensors] for tensors in lists)
+    if not hx and wants_hx:
+        raise ValueError("rnn_layer_backward: there is no hx to have a gradient")
+    return d_input if wants_input else None, d_hx if wants_hx else [], *d_weights
+
+
+def philox4x32(counter: Tensor, key: int) -> Tensor:
+    """Philox4x32-10 of Salmon et al. (2011): [n, 4] counter words to [n, 4] random words, all in int64.
+
+    >>> [hex(word) for word in philox4x32(torch.zeros(1, 4, dtype=torch.int64), 0)[0].tolist()]
+    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
+    """
+    mask = 0xFFFFFFFF
+    c0, c1, c2, c3 = counter.unbind(1)
+    key_low, key_high = key & mask, (key >> 32) & mask
+    for _ in range(10):
+        first, second = 0xD2511F53 * c0, 0xCD9E8D57 * c2  # int64 overflow wraps: the 64 bits are right
+        c0, c1, c2, c3 = (
+            ((second >> 32) & mask) ^ c1 ^ key_low,
+            second & mask,
+            ((first >> 32) & mask) ^ c3 ^ key_high,
+            first & mask,
+        )
+        key_low, key_high = (key_low + 0x9E3779B9) & mask, (key_high + 0xBB67AE85) & mask
+    return torch.stack([c0, c1, c2, c3], 1)
+
+
+def dropout(input: Tensor, seed: Tensor, p: float) -> Tensor:
+    """Arguments and result as in :func:`fastlm.ops.dropout`.
+
+    >>> dropout(torch.ones(6), torch.tensor(7), 0.5)
+    tensor([0., 2., 2., 2., 0., 2.])
+    """
+    if p == 1:
+        return input * 0
+    quads = torch.arange((input.numel() + 3) // 4)
+    counter = torch.stack([quads & 0xFFFFFFFF, quads >> 32, torch.zeros_like(quads), torch.zeros_like(quads)], 1)
+    words = philox4x32(counter, int(seed)).flatten()[: input.numel()].view(input.shape).to(input.device)
+    scale = torch.where(words < int(p * 2**32), 0.0, 1 / (1 - p))
+    wide = torch.promote_types(input.dtype, torch.float32)
+    return (input.to(wide) * scale.float().to(wide)).to(input.dtype)
