@@ -1,0 +1,10 @@
+"""Puts the commands together."""
+
+from __future__ import annotations
+
+import typer
+
+from fastlm.cli import ngram
+
+app = typer.Typer(help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(ngram.app, name="ngram")

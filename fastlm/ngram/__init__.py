@@ -1,0 +1,1 @@
+"""N-gram tables and models: the Python face of the C++ engine."""
