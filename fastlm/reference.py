@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 
 class Cell(NamedTuple):
@@ -81,22 +82,23 @@ def rnn_layer_backward(
     b_hh: Sequence[Tensor],
     batch_sizes: Tensor | None,
     cell: str,
-    output: Tensor,
-    saved: Tensor,
+    output: Tensor | None,
+    saved: Tensor | None,
     wants_input: bool,
     wants_hx: bool,
+    create_graph: bool = False,
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
     """Gradients of :func:`rnn_layer`, by PyTorch's own autograd, in the order of its arguments."""
     with torch.enable_grad():
-        lists = [[tensor.detach().requires_grad_() for tensor in tensors] for tensors in (hx, w_ih, w_hh, b_ih, b_hh)]
-        x = input.detach().requires_grad_()
+        inputs = (input, [*hx], [*w_ih], [*w_hh], [*b_ih], [*b_hh])
+        if not create_graph:  # with it, they are part of the caller's graph already
+            inputs = tree_map(lambda tensor: tensor.detach().requires_grad_(), inputs)
+        x, *lists = inputs
         y, hn, _ = rnn_layer(x, *lists, batch_sizes, cell)
         leaves = [x, *(tensor for tensors in lists for tensor in tensors)]
-        grads = iter(torch.autograd.grad([y, *hn], leaves, [grad_output, *grad_hn]))
+        grads = iter(torch.autograd.grad([y, *hn], leaves, [grad_output, *grad_hn], create_graph=create_graph))
     d_input = next(grads)
     d_hx, *d_weights = ([next(grads) for _ in tensors] for tensors in lists)
-    if not hx and wants_hx:
-        raise ValueError("rnn_layer_backward: there is no hx to have a gradient")
     return d_input if wants_input else None, d_hx if wants_hx else [], *d_weights
 
 

@@ -133,3 +133,48 @@ def _backward(ctx, grad_output, grad_hn, _):  # type: ignore[no-untyped-def]
 
 
 torch.library.register_autograd("fastlm::rnn_layer", _backward, setup_context=_setup)
+
+
+# Double backward: through the reference, which PyTorch can differentiate as often as it likes.
+
+
+def _setup_backward(ctx, inputs, output):  # type: ignore[no-untyped-def]
+    grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, _, _, *ctx.wants = inputs
+    lists = (grad_hn, hx, w_ih, w_hh, b_ih, b_hh)
+    ctx.lengths = [len(tensors) for tensors in lists]
+    ctx.save_for_backward(grad_output, input, batch_sizes, *(t for tensors in lists for t in tensors))
+
+
+def _backward_backward(ctx, *grads):  # type: ignore[no-untyped-def]
+    grad_output, input, batch_sizes, *flat = ctx.saved_tensors
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # A leaf for each role: one tensor may have several, as with tied weights.
+        grad_output, input, *flat = (
+            t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in (grad_output, input, *flat)
+        )
+        tensors = iter(flat)
+        grad_hn, hx, w_ih, w_hh, b_ih, b_hh = ([next(tensors) for _ in range(length)] for length in ctx.lengths)
+        first = reference.rnn_layer_backward(
+            grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, None, None, *ctx.wants,
+            create_graph=True,
+        )  # fmt: skip
+        pairs = [(y, g) for y, g in zip(_flatten(first), _flatten(grads), strict=True) if y is not None and g is not None]
+        leaves = [grad_output, input, *flat]
+        second = iter(
+            torch.autograd.grad(
+                [y for y, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True, create_graph=create_graph
+            )
+        )
+    d_grad_output, d_input = next(second), next(second)
+    d_grad_hn, *d_lists = ([next(second) for _ in range(length)] for length in ctx.lengths)
+    return d_grad_output, d_grad_hn, d_input, *d_lists, None, None, None, None, None, None
+
+
+def _flatten(results):  # type: ignore[no-untyped-def]
+    """The tensors of a backward operator's results, with None where a gradient was not wanted."""
+    d_input, *lists = results
+    return [d_input, *(tensor for tensors in lists for tensor in tensors)]
+
+
+torch.library.register_autograd("fastlm::rnn_layer_backward", _backward_backward, setup_context=_setup_backward)
