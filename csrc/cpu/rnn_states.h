@@ -62,9 +62,9 @@ class States {
 
 // Sequences that make a thread worth its start: about 100,000 multiply-adds.
 template <class Cell>
-int64_t rows_worth_a_thread(const Walk& walk, int64_t hidden) {
-  const int64_t per_row = walk.sequence.steps * Cell::kGates * hidden * hidden;
-  return std::max<int64_t>(1, 100000 / std::max<int64_t>(1, per_row));
+int64_t sequences_worth_a_thread(const Walk& walk, int64_t hidden) {
+  const int64_t depth = Cell::kRecurrence == Recurrence::kMatrix ? hidden : 1;
+  return std::max<int64_t>(1, 100000 / std::max<int64_t>(1, walk.sequence.steps * Cell::kGates * hidden * depth));
 }
 
 }  // namespace fastlm::cpu

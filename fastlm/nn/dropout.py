@@ -12,7 +12,7 @@ __all__ = ["Dropout", "dropout"]
 
 def draw_seed(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """A seed for :func:`fastlm.ops.dropout`, drawn on the device of ``like`` from torch's generator for it."""
-    return torch.empty((), dtype=torch.int64, device=like.device).random_(generator=generator)
+    return torch.randint(2**63 - 1, (), dtype=torch.int64, device=like.device, generator=generator)
 
 
 def dropout(

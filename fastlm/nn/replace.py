@@ -33,10 +33,11 @@ def replace_(model: nn.Module) -> nn.Module:
     """
     replaced: dict[int, nn.Module] = {}  # a module that occurs twice stays one module
     for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if id(child) not in replaced:
-                replaced[id(child)] = _replacement(child)
-            setattr(module, name, replaced[id(child)])
+        for name, child in module._modules.items():  # named_children() leaves out a second name of the same module
+            if child is not None:
+                if id(child) not in replaced:
+                    replaced[id(child)] = _replacement(child)
+                module._modules[name] = replaced[id(child)]
     return _replacement(model)
 
 

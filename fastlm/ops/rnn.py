@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def _fake_forward(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell):  # type
     else:
         batch = hx[0].shape[1] if hx else torch.library.get_ctx().new_dynamic_size()
     hn = [input.new_empty(directions, batch, hidden) for _ in range(traits.states)]
-    rows = input.shape[:-1].numel()
+    rows = math.prod(input.shape[:-1])
     return output, hn, input.new_empty(directions, rows, traits.slots * hidden)
 
 

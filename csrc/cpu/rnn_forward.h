@@ -1,16 +1,14 @@
 // Forward recurrence on the CPU: packed U, register-blocked product, the cell fused behind it.
 //
 // The batch is split over the team: sequences do not depend on each other, so there is no barrier anywhere.
-#include <cstring>
+#pragma once
 
-#include "../core/rnn/cells.h"
 #include "recurrent_product.h"
 #include "rnn.h"
 #include "rnn_states.h"
 #include "simd_math.h"
 
 namespace fastlm::cpu {
-namespace {
 
 template <class Cell, class T>
 class ForwardPass {
@@ -70,18 +68,11 @@ class ForwardPass {
   States<Cell, T> states_;
 };
 
-}  // namespace
-
-template <class T>
-void rnn_forward(std::string_view cell, const RnnForward<T>& args, Team& team) {
-  with_cell(cell, [&]<class Cell>(Cell) {
-    const ForwardPass<Cell, T> pass(args, team);
-    team.for_slices(args.walk.sequence.batch, rows_worth_a_thread<Cell>(args.walk, args.hidden),
-                    [&](int64_t begin, int64_t end) { pass.run(begin, end); });
-  });
+template <class Cell, class T>
+void forward_pass(const RnnForward<T>& args, Team& team) {
+  const ForwardPass<Cell, T> pass(args, team);
+  team.for_slices(args.walk.sequence.batch, sequences_worth_a_thread<Cell>(args.walk, args.hidden),
+                  [&](int64_t begin, int64_t end) { pass.run(begin, end); });
 }
-
-template void rnn_forward(std::string_view, const RnnForward<float>&, Team&);
-template void rnn_forward(std::string_view, const RnnForward<double>&, Team&);
 
 }  // namespace fastlm::cpu

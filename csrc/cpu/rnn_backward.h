@@ -1,14 +1,14 @@
 // Backward recurrence (BPTT) on the CPU: back through the steps, storing only the gradients of the pre-activations.
 //
 // Werbos (1990), "Backpropagation through time". The reductions over time (dW, dU, db) are the caller's, one product each.
-#include "../core/rnn/cells.h"
+#pragma once
+
 #include "recurrent_product.h"
 #include "rnn.h"
 #include "rnn_states.h"
 #include "simd_math.h"
 
 namespace fastlm::cpu {
-namespace {
 
 template <class Cell, class T>
 class BackwardPass {
@@ -106,18 +106,11 @@ class BackwardPass {
   std::vector<T> carry_;  // [kStates, batch, H]: gradients on their way to the step before
 };
 
-}  // namespace
-
-template <class T>
-void rnn_backward(std::string_view cell, const RnnBackward<T>& args, Team& team) {
-  with_cell(cell, [&]<class Cell>(Cell) {
-    BackwardPass<Cell, T> pass(args, team);
-    team.for_slices(args.walk.sequence.batch, rows_worth_a_thread<Cell>(args.walk, args.hidden),
-                    [&](int64_t begin, int64_t end) { pass.run(begin, end); });
-  });
+template <class Cell, class T>
+void backward_pass(const RnnBackward<T>& args, Team& team) {
+  BackwardPass<Cell, T> pass(args, team);
+  team.for_slices(args.walk.sequence.batch, sequences_worth_a_thread<Cell>(args.walk, args.hidden),
+                  [&](int64_t begin, int64_t end) { pass.run(begin, end); });
 }
-
-template void rnn_backward(std::string_view, const RnnBackward<float>&, Team&);
-template void rnn_backward(std::string_view, const RnnBackward<double>&, Team&);
 
 }  // namespace fastlm::cpu

@@ -1,0 +1,19 @@
+"""What all tests share: determinism, and the devices that there are."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(20241123)
+
+
+def _devices():
+    cuda = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))
+    return ["cpu", cuda]
+
+
+@pytest.fixture(params=_devices())
+def device(request):
+    return request.param

@@ -1,0 +1,94 @@
+// The CPU recurrence against plain loops, for every cell: shapes around the tiles, both directions, any team.
+#include <gtest/gtest.h>
+
+#include "core/rnn/cells.h"
+#include "cpu/rnn.h"
+#include "cpu/rnn_backward.h"
+#include "cpu/rnn_forward.h"
+#include "rnn_reference.h"
+#include "team.h"
+#include "toy_cells.h"
+
+namespace fastlm {
+namespace {
+
+using Sizes = std::vector<int64_t>;
+
+template <class T>
+std::vector<T> as(const std::vector<double>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+template <class T>
+void expect_near(const std::vector<T>& got, const std::vector<double>& want, const char* what) {
+  double scale = 0.3, worst = 0;  // of the numbers that go in: results may cancel
+  for (double number : want) scale = std::max(scale, std::abs(number));
+  for (size_t i = 0; i < want.size(); i++) worst = std::max(worst, std::abs(got[i] - want[i]));
+  EXPECT_LT(worst / scale, sizeof(T) == 4 ? 3e-6 : 1e-13) << what;
+}
+
+// Runs both kernels on a problem and compares all that they write. Strides are wider than the rows.
+template <class Cell, class T>
+void check(Problem<Cell> problem, int threads) {
+  constexpr int S = Cell::kStates, kGap = 3;
+  problem.solve();
+  ThreadTeam team(threads);
+  const auto x_gates = as<T>(problem.x_gates), b_ih = as<T>(problem.b_ih), b_hh = as<T>(problem.b_hh),
+             w_hh = as<T>(problem.w_hh);
+  const int64_t H = problem.hidden, stride = H + kGap, state = problem.batch * H;
+  std::vector<T> output(problem.rows * stride, T(-9)), saved(problem.rows * kSlots<Cell> * H), grad(problem.rows * stride);
+  std::vector<std::vector<T>> hx, grad_hn, hn(S, std::vector<T>(state)), d_hx = hn;
+  cpu::RnnForward<T> f{problem.walk(), H, x_gates.data(), b_ih.data(), b_hh.data(), w_hh.data(), {}, output.data(), stride,
+                  saved.data(), {}};
+  for (int s = 0; s < S; s++) hx.push_back(as<T>(problem.hx[s])), grad_hn.push_back(as<T>(problem.grad_hn[s]));
+  for (int s = 0; s < S; s++) f.hx.push_back(hx[s].data()), f.hn.push_back(hn[s].data());
+  cpu::forward_pass<Cell>(f, team);
+
+  const auto rows = [&](const std::vector<T>& strided) {
+    std::vector<T> dense;
+    for (int64_t r = 0; r < problem.rows; r++)
+      dense.insert(dense.end(), strided.begin() + r * stride, strided.begin() + r * stride + H);
+    return dense;
+  };
+  expect_near(rows(output), problem.output, "output");
+  expect_near(saved, problem.saved, "saved");
+  for (int s = 0; s < S; s++) expect_near(hn[s], problem.hn[s], "hn");
+  for (int64_t r = 0; r < problem.rows; r++)
+    for (int i = 0; i < kGap; i++) EXPECT_EQ(output[r * stride + H + i], T(-9)) << "written outside of the row";
+
+  for (int64_t r = 0; r < problem.rows; r++)
+    for (int64_t u = 0; u < H; u++) grad[r * stride + u] = T(problem.grad_output[r * H + u]);
+  std::vector<T> d_x(problem.rows * Cell::kGates * H), d_h(d_x);
+  cpu::RnnBackward<T> b{problem.walk(), H, w_hh.data(), f.hx, output.data(), stride, saved.data(), grad.data(), stride, {},
+                   d_x.data(), Cell::kGatesAdd ? d_x.data() : d_h.data(), {}};
+  for (int s = 0; s < S; s++) b.grad_hn.push_back(grad_hn[s].data()), b.d_hx.push_back(d_hx[s].data());
+  cpu::backward_pass<Cell>(b, team);
+  expect_near(d_x, problem.d_x_gates, "d_x_gates");
+  expect_near(Cell::kGatesAdd ? d_x : d_h, problem.d_h_gates, "d_h_gates");
+  for (int s = 0; s < S; s++) expect_near(d_hx[s], problem.d_hx[s], "d_hx");
+}
+
+template <class Cell>
+class CpuRnn : public testing::Test {};
+using AllCells = testing::Types<Elman<Tanh>, Elman<Relu>, DiagonalCell, BusyCell>;
+TYPED_TEST_SUITE(CpuRnn, AllCells);
+
+TYPED_TEST(CpuRnn, EqualsPlainLoops) {
+  unsigned seed = 1;
+  for (const Sizes& sizes : {Sizes{2, 2, 2}, Sizes{1}, Sizes{1, 1, 1, 1}, Sizes{13, 13}, Sizes{5, 3, 3, 1}, Sizes{4, 1, 1}})
+    for (int64_t hidden : {1, 3, 16, 17, 33, 70})
+      for (bool reverse : {false, true}) {
+        SCOPED_TRACE(testing::Message() << "T " << sizes.size() << ", B " << sizes[0] << ", H " << hidden
+                                        << (reverse ? ", reverse" : ""));
+        check<TypeParam, float>({sizes, hidden, reverse, seed}, 1);
+        check<TypeParam, double>({sizes, hidden, reverse, seed++}, 1);
+      }
+}
+
+TYPED_TEST(CpuRnn, AnyTeamGivesTheSame) {
+  for (int threads : {2, 3, 16})
+    for (bool reverse : {false, true}) check<TypeParam, float>({{9, 9, 6, 2, 2}, 37, reverse, 3}, threads);
+}
+
+}  // namespace
+}  // namespace fastlm

@@ -1,0 +1,50 @@
+// Cells for tests: what the drivers promise to any cell and Elman does not use.
+#pragma once
+
+#include "core/math.h"
+#include "core/rnn/cell.h"
+
+namespace fastlm {
+
+// Each unit sees only its own past: IndRNN (Li et al. 2018).
+struct DiagonalCell {
+  static constexpr const char* kName = "diagonal";
+  static constexpr int kGates = 1, kStates = 1, kSaved = 0;
+  static constexpr Recurrence kRecurrence = Recurrence::kDiagonal;
+  static constexpr bool kGatesAdd = true, kDirectPath = false;
+
+  template <class T>
+  FASTLM_HD static Forward<DiagonalCell, T> forward(const Pack<T, 1>& x, const Pack<T, 1>& h, const Pack<T, 1>&) {
+    return {{Math<T>::tanh(x[0] + h[0])}, {}};
+  }
+  template <class T>
+  FASTLM_HD static Backward<DiagonalCell, T> backward(const Pack<T, 0>&, const Pack<T, 1>&, const Pack<T, 1>& after,
+                                                      const Pack<T, 1>& d) {
+    const T da = d[0] * (T(1) - after[0] * after[0]);
+    return {{da}, {da}, {T(0)}};
+  }
+};
+
+// Two gates, two states, saved values, a direct path, and gates whose sides are multiplied:
+//   a = tanh(x0 + h0), b = x1 * h1, c' = 0.5 c + a, h' = 0.25 h + tanh(c') + b
+struct BusyCell {
+  static constexpr const char* kName = "busy";
+  static constexpr int kGates = 2, kStates = 2, kSaved = 3;  // saved: a, x1, h1
+  static constexpr Recurrence kRecurrence = Recurrence::kMatrix;
+  static constexpr bool kGatesAdd = false, kDirectPath = true;
+
+  template <class T>
+  FASTLM_HD static Forward<BusyCell, T> forward(const Pack<T, 2>& x, const Pack<T, 2>& h, const Pack<T, 2>& before) {
+    const T a = Math<T>::tanh(x[0] + h[0]), c = T(0.5f) * before[1] + a;
+    return {{T(0.25f) * before[0] + Math<T>::tanh(c) + x[1] * h[1], c}, {a, x[1], h[1]}};
+  }
+  template <class T>
+  FASTLM_HD static Backward<BusyCell, T> backward(const Pack<T, 3>& saved, const Pack<T, 2>&, const Pack<T, 2>& after,
+                                                  const Pack<T, 2>& d) {
+    const T tanh_c = Math<T>::tanh(after[1]), dc = d[1] + d[0] * (T(1) - tanh_c * tanh_c);
+    const T da = dc * (T(1) - saved[0] * saved[0]);
+    return {{da, d[0] * saved[2]}, {da, d[0] * saved[1]}, {T(0.25f) * d[0], T(0.5f) * dc}};
+  }
+};
+
+}  // namespace fastlm

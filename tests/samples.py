@@ -1,0 +1,100 @@
+"""The sample tables: one list of inputs for each operator, which feeds every family of tests."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch.nn.utils.rnn import pack_sequence
+
+from fastlm import ops
+
+
+@dataclass(frozen=True)
+class RnnSample:
+    """Arguments of ``fastlm::rnn_layer`` by their sizes."""
+
+    cell: str
+    steps: int = 3
+    batch: int = 2
+    inputs: int = 2
+    hidden: int = 3
+    directions: int = 1
+    bias: bool = True
+    hx: bool = True
+    lengths: tuple[int, ...] | None = None
+    """Of a packed batch, in any order; replaces steps and batch."""
+
+    def __str__(self):
+        layout = f"packed{self.lengths}" if self.lengths else f"T{self.steps}-B{self.batch}"
+        flags = "".join(("-2way" * (self.directions == 2), "-nobias" * (not self.bias), "-h0" * (not self.hx)))
+        return f"{self.cell}-{layout}-I{self.inputs}-H{self.hidden}{flags}"
+
+    def make(self, dtype=torch.float64, device="cpu", requires_grad=True):
+        """The tensors: (input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)."""
+        traits = ops.rnn.cell_traits(self.cell)
+        gate_size = traits.gates * self.hidden
+        scale = self.hidden**-0.5
+
+        def draw(*shape):
+            return (torch.randn(shape, dtype=torch.float64) * scale).to(device, dtype).requires_grad_(requires_grad)
+
+        if self.lengths:
+            packed = pack_sequence([torch.empty(n) for n in self.lengths], enforce_sorted=False)
+            batch_sizes, batch = packed.batch_sizes, len(self.lengths)
+            input = draw(sum(self.lengths), self.inputs)
+        else:
+            batch_sizes, batch = None, self.batch
+            input = draw(self.steps, self.batch, self.inputs)
+        recurrent = (gate_size,) if traits.diagonal else (gate_size, self.hidden)
+        each = range(self.directions)
+        return (
+            input,
+            [draw(self.directions, batch, self.hidden) for _ in range(traits.states)] if self.hx else [],
+            [draw(gate_size, self.inputs) for _ in each],
+            [draw(*recurrent) for _ in each],
+            [draw(gate_size) for _ in each] if self.bias else [],
+            [draw(gate_size) for _ in each] if self.bias else [],
+            batch_sizes,
+            self.cell,
+        )
+
+
+def rnn_samples():
+    """Small shapes for every cell: each option alone, and the edges of the kernels' tiles."""
+    table = []
+    for cell in ops.rnn.cells():
+        base = RnnSample(cell)
+        table += [
+            base,
+            replace(base, directions=2),
+            replace(base, bias=False, hx=False),
+            replace(base, steps=1),
+            replace(base, batch=1, directions=2),
+            replace(base, batch=13, hidden=5),
+            replace(base, hidden=1, inputs=1),
+            replace(base, lengths=(2, 4, 1), directions=2),
+            replace(base, lengths=(3, 3), hx=False),
+        ]
+    return table
+
+
+def larger_rnn_samples():
+    """Shapes with whole panels and tails; too large for gradcheck."""
+    table = []
+    for cell in ops.rnn.cells():
+        for hidden, batch in ((17, 7), (32, 12), (64, 1), (257, 5)):
+            table.append(RnnSample(cell, steps=6, batch=batch, inputs=9, hidden=hidden))
+        table.append(RnnSample(cell, lengths=(9, 1, 5, 5, 2, 8, 9), inputs=4, hidden=33, directions=2))
+    return table
+
+
+def dropout_samples():
+    """Shapes, strides and dtypes of inputs of ``fastlm::dropout``."""
+    yield "scalar", torch.randn(())
+    yield "one", torch.randn(1)
+    yield "odd", torch.randn(3, 7, 5)
+    yield "blocks", torch.randn(1024)
+    yield "transposed", torch.randn(9, 31).T
+    yield "strided", torch.randn(50, 3)[::3]
+    yield "expanded", torch.randn(5, 1).expand(5, 40)
+    for dtype in (torch.float64, torch.float16, torch.bfloat16):
+        yield str(dtype), torch.randn(129).to(dtype)
