@@ -127,7 +127,7 @@ def dropout(input: Tensor, seed: Tensor, p: float) -> Tensor:
     """Arguments and result as in :func:`fastlm.ops.dropout`.
 
     >>> dropout(torch.ones(6), torch.tensor(7), 0.5)
-    tensor([0., 2., 2., 2., 0., 2.])
+    tensor([2., 2., 0., 0., 0., 2.])
     """
     if p == 1:
         return input * 0

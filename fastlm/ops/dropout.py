@@ -31,7 +31,7 @@ def dropout(input: Tensor, seed: Tensor, p: float) -> Tensor:
 
     Example:
         >>> dropout(torch.ones(6), torch.tensor(7), 0.5)
-        tensor([0., 2., 2., 2., 0., 2.])
+        tensor([2., 2., 0., 0., 0., 2.])
     """
     return _op(input, seed, p)
 

@@ -1,0 +1,59 @@
+"""The machine's limits, measured, and the least time that they allow for a piece of work."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+
+import fastlm  # noqa: F401  (loads the operators)
+
+_CACHES = (256 << 10, 2 << 20, 16 << 20, 256 << 20)  # bytes a thread: two levels of cache, a large one, memory
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What torch's threads can do here, all together."""
+
+    gflops: float
+    """Float32 multiply-adds that never leave the registers, each as two operations."""
+    read_gb_s: tuple[tuple[int, float], ...]
+    """Reading a buffer of so many bytes a thread again and again."""
+
+    def bandwidth(self, bytes: float) -> float:
+        """GB/s for a working set of so many bytes, shared by all threads."""
+        per_thread = bytes / torch.get_num_threads()
+        return next((rate for size, rate in self.read_gb_s if per_thread <= size), self.read_gb_s[-1][1])
+
+
+@functools.cache
+def measure(threads: int) -> Limits:
+    """Measures the limits for torch's current number of threads; takes about a second."""
+    assert threads == torch.get_num_threads()
+    ops = torch.ops.fastlm
+    gflops = max(ops.measure_fma(2_000_000) for _ in range(5))
+    read = []
+    for size in _CACHES:
+        buffer = torch.ones(size * threads // 4)
+        repeats = max(1, (512 << 20) // (size * threads))
+        read.append((size, max(ops.measure_read(buffer, repeats) for _ in range(4))))
+    return Limits(gflops, tuple(read))
+
+
+def rnn_seconds(limits: Limits, steps: int, batch: int, hidden: int, gates: int, training: bool) -> float:
+    """Least time for one layer whose input is as wide as its hidden state (a roofline).
+
+    The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or by reading U once a
+    step.
+    """
+    product = 2 * steps * batch * gates * hidden**2 / (limits.gflops * 1e9)
+    weights = 4 * gates * hidden**2
+    recurrence = max(product, steps * weights / (limits.bandwidth(weights) * 1e9))
+    forward = product + recurrence
+    return forward + (recurrence + 3 * product if training else 0.0)  # backward: back through U; dX, dW, dU
+
+
+def streaming_seconds(limits: Limits, bytes: float) -> float:
+    """Least time to move so many bytes through the memory."""
+    return bytes / (limits.read_gb_s[-1][1] * 1e9)

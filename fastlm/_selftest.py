@@ -1,0 +1,74 @@
+"""A quick run of every operator against its reference, on the machine where fastlm is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fastlm import ops, reference
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far an operator is from its reference."""
+
+    operator: str
+    dtype: torch.dtype
+    device: str
+    error: float
+    """Largest difference over the largest element expected; NaN where one has NaN."""
+    limit: float
+    """What rounding explains."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the operator can be trusted."""
+        return self.error <= self.limit
+
+
+def run(device: str) -> Iterator[Outcome]:
+    """Checks every operator on a device.
+
+    >>> all(outcome.ok for outcome in run("cpu"))
+    True
+    """
+    for cell in ops.rnn.cells():
+        for dtype, limit in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
+            forward, backward = _rnn(cell, dtype, device)
+            yield Outcome(f"rnn_layer({cell})", dtype, device, forward, limit)
+            yield Outcome(f"rnn_layer_backward({cell})", dtype, device, backward, limit)
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
+        x, seed = torch.linspace(-2, 2, 1001).to(device, dtype), torch.tensor(1234567890123, device=device)
+        yield Outcome("dropout", dtype, device, _error(ops.dropout(x, seed, 0.3), reference.dropout(x, seed, 0.3)), 0.0)
+
+
+def _rnn(cell: str, dtype: torch.dtype, device: str) -> tuple[float, float]:
+    traits = ops.rnn.cell_traits(cell)
+    generator = torch.Generator().manual_seed(1)
+    steps, batch, hidden, directions = 12, 13, 37, 2
+
+    def draw(*shape: int) -> Tensor:
+        numbers = torch.randn(shape, generator=generator, dtype=torch.float64) * hidden**-0.5
+        return numbers.to(device, dtype).requires_grad_()
+
+    size = traits.gates * hidden
+    recurrent = (size,) if traits.diagonal else (size, hidden)
+    lists = [
+        [draw(directions, batch, hidden) for _ in range(traits.states)],
+        *([draw(*shape) for _ in range(directions)] for shape in ((size, 9), recurrent, (size,), (size,))),
+    ]
+    input = draw(steps, batch, 9)
+    leaves = [input, *(tensor for tensors in lists for tensor in tensors)]
+    results, gradients = [], []
+    for layer in (ops.rnn_layer, reference.rnn_layer):
+        output, hn, *_ = layer(input, *lists, None, cell)
+        results.append([output, *hn])
+        gradients.append(torch.autograd.grad(results[-1], leaves, [torch.ones_like(y) for y in results[-1]]))
+    return max(map(_error, *results)), max(map(_error, *gradients))
+
+
+def _error(got: Tensor, want: Tensor) -> float:
+    return ((got.double() - want.double()).abs().max() / want.double().abs().max()).item()

@@ -1,0 +1,36 @@
+"""``fastlm bench``: the benchmark suites, by pytest-benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    suites: Annotated[list[str] | None, typer.Argument(help="rnn, dropout, ngram; all by default.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="torch's threads; 1 is timed in CPU seconds.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Few shapes and short rounds.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder for results.json and ratios.png.")] = Path("bench-output"),
+) -> None:
+    """Measure fastlm beside its peers, in alternation, and hold both against the machine's limit."""
+    try:
+        import matplotlib  # noqa: F401
+        import pytest
+        import pytest_benchmark  # noqa: F401
+    except ModuleNotFoundError as error:
+        typer.echo(f"fastlm: the benchmarks need the package {error.name}; pip install 'fastlm[bench]'", err=True)
+        raise typer.Exit(1) from None
+    import fastlm.bench
+
+    folder = Path(fastlm.bench.__file__).parent
+    known = {path.stem.removeprefix("bench_"): path for path in sorted(folder.glob("bench_*.py"))}
+    unknown = set(suites or []) - known.keys()
+    if unknown:
+        typer.echo(f"fastlm: no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}", err=True)
+        raise typer.Exit(2)
+    files = [str(known[suite]) for suite in suites or known]
+    options = ["-q", "--no-header", "-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), "--benchmark-quiet"]
+    options += ["--threads", str(threads), "--output", str(output.absolute()), *(["--quick"] if quick else [])]
+    raise typer.Exit(pytest.main([*files, *options]))
