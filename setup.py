@@ -21,7 +21,10 @@ from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 MIN_TORCH = "2.10"
-STABLE_ABI = ["-DTORCH_TARGET_VERSION=0x020a000000000000", "-DTORCH_STABLE_ONLY"]  # 2.10: one build serves all later ones
+STABLE_ABI = [
+    "-DTORCH_TARGET_VERSION=0x020a000000000000",
+    "-DTORCH_STABLE_ONLY",
+]  # 2.10: one build serves all later ones
 CXX_FLAGS = ["-std=c++20", "-O3", "-g0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi"]
 
 
@@ -159,7 +162,9 @@ def build_command():
             super().__init__(*args, **kwargs, no_python_abi_suffix=True)
 
         def build_extension(self, extension):
-            self.build_temp = str(ROOT / "build" / f"{extension.name}-py{sys.version_info.major}{sys.version_info.minor}")
+            self.build_temp = str(
+                ROOT / "build" / f"{extension.name}-py{sys.version_info.major}{sys.version_info.minor}"
+            )
             super().build_extension(extension)
 
     return BuildExtension

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from fastlm.bench import limits
 from torch.nn import functional
 
 import fastlm
-from fastlm.bench import limits
 
 SHAPES = [1 << 12, 1 << 16, 1 << 20, 1 << 24]
 QUICK_SHAPES = [1 << 16, 1 << 20]

@@ -4,9 +4,9 @@ import random
 from collections import Counter
 
 import pytest
+from fastlm.bench import limits
 
 from fastlm import ngram
-from fastlm.bench import limits
 
 SHAPES = [(200_000, 3), (200_000, 5), (1_000_000, 3)]
 QUICK_SHAPES = [(100_000, 3)]
@@ -34,7 +34,7 @@ def count_in_python(path, order):
 
 
 def bench_count(duel, machine, corpus, shape, request):
-    words, order = shape
+    _, order = shape
     threads = request.config.getoption("--threads")
     # the least: the text is read once
     limit = limits.streaming_seconds(machine, corpus.stat().st_size)

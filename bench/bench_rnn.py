@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from fastlm.bench import limits
 
 import fastlm
-from fastlm.bench import limits
 
 
 class Shape(NamedTuple):

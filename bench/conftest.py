@@ -1,7 +1,7 @@
 """The duel: fastlm and its peer in alternation, round by round, in one process.
 
-pytest-benchmark measures fastlm; the peer runs, and is timed, in the set-up of each round. So both see the same machine. One
-thread is timed in CPU seconds, which other programs do not disturb; several threads in wall-clock seconds.
+pytest-benchmark measures fastlm; the peer runs, and is timed, in the set-up of each round: both see the same machine.
+One thread is timed in CPU seconds, which other programs do not disturb; several threads in wall-clock seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from fastlm.bench import limits
 
 BUDGET = {False: 1.0, True: 0.2}
@@ -85,13 +84,16 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     write = terminalreporter.write_line
     clock = "CPU time" if config.getoption("--threads") == 1 else "wall time"
-    write(f"\nfastlm beside its peer: medians of {clock} in alternated rounds, {config.getoption('--threads')} thread(s)")
+    write(
+        f"\nfastlm beside its peer: medians of {clock} in alternated rounds, {config.getoption('--threads')} thread(s)"
+    )
     write(f"{'':44s} {'fastlm':>10s} {'peer':>10s} {'ratio':>7s} {'of the limit':>13s}")
     for suite in dict.fromkeys(duel[0] for duel in config.duels):
         rows = [duel for duel in config.duels if duel[0] == suite]
         for _, name, ours, theirs, limit in rows:
             share = f"{100 * limit / ours:12.1f}%" if limit else " " * 13
-            write(f"{name.removeprefix('bench_'):44s} {1e3 * ours:8.3f}ms {1e3 * theirs:8.3f}ms {theirs / ours:6.2f}x {share}")
+            name = name.removeprefix("bench_")
+            write(f"{name:44s} {1e3 * ours:8.3f}ms {1e3 * theirs:8.3f}ms {theirs / ours:6.2f}x {share}")
         write(f"{suite + ', geometric mean':66s} {geometric_mean(t / o for _, _, o, t, _ in rows):6.2f}x")
     if output := config.getoption("--output"):
         save(output, config.duels, clock)

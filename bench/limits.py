@@ -44,8 +44,8 @@ def measure(threads: int) -> Limits:
 def rnn_seconds(limits: Limits, steps: int, batch: int, hidden: int, gates: int, training: bool) -> float:
     """Least time for one layer whose input is as wide as its hidden state (a roofline).
 
-    The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or by reading U once a
-    step.
+    The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or by reading U
+    once a step.
     """
     product = 2 * steps * batch * gates * hidden**2 / (limits.gflops * 1e9)
     weights = 4 * gates * hidden**2

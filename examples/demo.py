@@ -72,7 +72,9 @@ def show_table(train):
     model.save(path)
     size = path.stat().st_size
     total = sum(table.counts)
-    console.print(f"{table.tokens:,} tokens in {seconds:.1f} s: {table.tokens / seconds / 1e6:.1f} M tokens/s, all orders")
+    console.print(
+        f"{table.tokens:,} tokens in {seconds:.1f} s: {table.tokens / seconds / 1e6:.1f} M tokens/s, all orders"
+    )
     console.print("n-grams of order 1 to 5: " + ", ".join(f"{count:,}" for count in table.counts))
     console.print(f"file: {size / 1e6:.0f} MB, {size / total:.1f} bytes an n-gram")
     console.print('P(next | "the movie"): ' + ", ".join(f"{word} {p:.3f}" for word, p in model.next("the movie", 8)))
@@ -111,9 +113,7 @@ def train_rnn(train, heldout, vocabulary):
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=SECONDS, news="")
-        for step in lm.train(
-            model, *lm.columns(ids, BATCH, start=1), optimizer, bptt=BPTT, clip=1.0, seconds=SECONDS
-        ):
+        for step in lm.train(model, *lm.columns(ids, BATCH, start=1), optimizer, bptt=BPTT, clip=1.0, seconds=SECONDS):
             if step.seconds > curve[-1][0] + SECONDS / 12:
                 curve.append((step.seconds, lm.perplexity(model, probe, start=1)))
                 model.train()
@@ -157,7 +157,9 @@ def race():
     for name, make in (("the layer", layer), ("the whole model", whole_model)):
         ours, theirs = alternate(make(fastlm.RNN), make(torch.nn.RNN))
         ratios[name] = theirs / ours
-        console.print(f"{name}: {1e3 * ours:.2f} ms a training step, torch.nn {1e3 * theirs:.2f} ms: {theirs / ours:.2f} x")
+        console.print(
+            f"{name}: {1e3 * ours:.2f} ms a training step, torch.nn {1e3 * theirs:.2f} ms: {theirs / ours:.2f} x"
+        )
     console.print(f"(medians of wall time, {torch.get_num_threads()} threads; fastlm bench measures more)")
     return ratios
 

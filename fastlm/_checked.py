@@ -24,7 +24,7 @@ class CheckError(AssertionError):
 class checked(TorchDispatchMode):  # noqa: N801  (used as a function: with fastlm.checked(): ...)
     """Compares every call of a fastlm operator, forward and backward, with :mod:`fastlm.reference`.
 
-    It sees the calls themselves, so it needs no change to the program; it is slow, and under it compiled code runs eagerly.
+    It sees the calls themselves, so the program needs no change; it is slow, and under it compiled code runs eagerly.
 
     Args:
         tolerance: largest error allowed, relative to the largest element of the expected result; by default one that

@@ -1,8 +1,8 @@
 """Finds and loads the compiled parts of fastlm; says clearly what is missing and how to get it.
 
-The CPU operators exist once for each instruction set level that they were built for (``_C_v2``, ``_C_v3``, ``_C_v4`` on
-x86-64, ``_C_generic`` elsewhere). Exactly one is loaded: the best that this CPU can run, or the one that the environment
-variable ``FASTLM_ISA`` names. The CUDA operators (``_C_cuda``) are loaded when torch was built with CUDA.
+The CPU operators exist once for each instruction set level (``_C_v2``, ``_C_v3``, ``_C_v4`` on x86-64, ``_C_generic``
+elsewhere). Exactly one is loaded: the best that this CPU can run, or the one that the environment variable
+``FASTLM_ISA`` names. The CUDA operators (``_C_cuda``) are loaded when torch was built with CUDA.
 """
 
 from __future__ import annotations

@@ -56,15 +56,13 @@ def _rnn(cell: str, dtype: torch.dtype, device: str) -> tuple[float, float]:
 
     size = traits.gates * hidden
     recurrent = (size,) if traits.diagonal else (size, hidden)
-    lists = [
-        [draw(directions, batch, hidden) for _ in range(traits.states)],
-        *([draw(*shape) for _ in range(directions)] for shape in ((size, 9), recurrent, (size,), (size,))),
-    ]
-    input = draw(steps, batch, 9)
-    leaves = [input, *(tensor for tensors in lists for tensor in tensors)]
+    input, hx = draw(steps, batch, 9), [draw(directions, batch, hidden) for _ in range(traits.states)]
+    shapes = ((size, 9), recurrent, (size,), (size,))
+    w_ih, w_hh, b_ih, b_hh = ([draw(*shape) for _ in range(directions)] for shape in shapes)
+    leaves = [input, *hx, *w_ih, *w_hh, *b_ih, *b_hh]
     results, gradients = [], []
     for layer in (ops.rnn_layer, reference.rnn_layer):
-        output, hn, *_ = layer(input, *lists, None, cell)
+        output, hn, *_ = layer(input, hx, w_ih, w_hh, b_ih, b_hh, None, cell)
         results.append([output, *hn])
         gradients.append(torch.autograd.grad(results[-1], leaves, [torch.ones_like(y) for y in results[-1]]))
     return max(map(_error, *results)), max(map(_error, *gradients))

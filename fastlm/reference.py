@@ -93,13 +93,13 @@ def rnn_layer_backward(
         inputs = (input, [*hx], [*w_ih], [*w_hh], [*b_ih], [*b_hh])
         if not create_graph:  # with it, they are part of the caller's graph already
             inputs = tree_map(lambda tensor: tensor.detach().requires_grad_(), inputs)
-        x, *lists = inputs
-        y, hn, _ = rnn_layer(x, *lists, batch_sizes, cell)
-        leaves = [x, *(tensor for tensors in lists for tensor in tensors)]
+        input, hx, w_ih, w_hh, b_ih, b_hh = inputs
+        y, hn, _ = rnn_layer(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)
+        leaves = [input, *hx, *w_ih, *w_hh, *b_ih, *b_hh]
         grads = iter(torch.autograd.grad([y, *hn], leaves, [grad_output, *grad_hn], create_graph=create_graph))
     d_input = next(grads)
-    d_hx, *d_weights = ([next(grads) for _ in tensors] for tensors in lists)
-    return d_input if wants_input else None, d_hx if wants_hx else [], *d_weights
+    d_hx, d_w_ih, d_w_hh, d_b_ih, d_b_hh = ([next(grads) for _ in tensors] for tensors in inputs[1:])
+    return d_input if wants_input else None, d_hx if wants_hx else [], d_w_ih, d_w_hh, d_b_ih, d_b_hh
 
 
 def philox4x32(counter: Tensor, key: int) -> Tensor:

@@ -21,7 +21,8 @@ struct DropoutRule {
         threshold(p < 1 ? uint32_t(p * 4294967296.0) : 0xFFFFFFFFu),
         scale(p < 1 ? float(1 / (1 - p)) : 0.0f) {}
 
-  // What an element is multiplied by. Dropped ones are multiplied by 0, not set to it, so that NaN stays NaN, as in torch.
+  // What an element is multiplied by. Dropped ones are multiplied by 0, not set to it, so that NaN stays NaN, as in
+  // torch.
   FASTLM_HD float factor(uint32_t word) const { return word < threshold ? 0.0f : scale; }
 
   // The random words of elements 4 * quad ... 4 * quad + 3.

@@ -1,7 +1,7 @@
 // Philox4x32-10: four random words as a pure function of a counter and a key.
 //
-// Salmon, Moraes, Dror & Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3". Word is uint32_t, or a SIMD vector of
-// them (csrc/cpu/simd_philox.h adds its WideProduct): the same bits on every path.
+// Salmon, Moraes, Dror & Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3". Word is uint32_t, or a SIMD vector
+// of them (csrc/cpu/simd_philox.h adds its WideProduct): the same bits on every path.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,8 @@ namespace {
 
 using Counters = Vec<uint64_t>;
 constexpr int kLane = kLanes<uint64_t>;
-constexpr int kStreams = 6;  // vectors of counters at a time: a round of Philox is a chain of latencies, so run some abreast
+constexpr int kStreams =
+    6;  // vectors of counters at a time: a round of Philox is a chain of latencies, so run some abreast
 constexpr int64_t kQuads = kStreams * kLane, kBlock = 4 * kQuads;
 
 // The random words of elements kBlock * block ... in logical order.

@@ -1,7 +1,8 @@
 // Small matrix products for the recurrence: a few rows times a packed matrix.
 //
-// The matrix [depth, columns] is packed once a call into panels of two vectors of columns, [panel][depth][kPanelWidth], so
-// that the inner loop reads it in order. The kernel keeps Rows x 2 vectors of sums in registers (Goto & van de Geijn 2008).
+// The matrix [depth, columns] is packed once a call into panels of two vectors of columns, [panel][depth][kPanelWidth],
+// so that the inner loop reads it in order. The kernel keeps Rows x 2 vectors of sums in registers (Goto & van de Geijn
+// 2008).
 #pragma once
 
 #include <array>
@@ -70,7 +71,9 @@ class PackedMatrix {
 template <class T, int Rows>
 void multiply_panel(const T* rows, int64_t row_stride, const T* panel, int64_t depth, const T* start, T* out) {
   constexpr int kWidth = kPanelWidth<T>, kLane = kLanes<T>;
-  constexpr int kChains = Rows >= 4 ? 1 : Rows >= 2 ? 2 : 4;  // enough independent sums to hide the latency of a product
+  constexpr int kChains = Rows >= 4   ? 1
+                          : Rows >= 2 ? 2
+                                      : 4;  // enough independent sums to hide the latency of a product
   Vec<T> sum[kChains][Rows][2];
 #pragma GCC unroll 48
   for (int c = 0; c < kChains; c++)

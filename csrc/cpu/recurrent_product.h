@@ -1,7 +1,7 @@
 // How the hidden state reaches the gates: the products with U of the forward and of the backward step.
 //
-// One tile is the work unit: a few rows of the batch by one panel of hidden units. The matrix is packed when the object is
-// made; a diagonal recurrence needs no product at all and is one multiplication per unit.
+// One tile is the work unit: a few rows of the batch by one panel of hidden units. The matrix is packed when the object
+// is made; a diagonal recurrence needs no product at all and is one multiplication per unit.
 #pragma once
 
 #include <algorithm>

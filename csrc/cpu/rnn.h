@@ -17,15 +17,15 @@ template <class T>
 struct RnnForward {
   Walk walk;
   int64_t hidden;
-  const T* x_gates;           // [rows, G * H], without bias
-  const T* b_ih;              // [G * H] or null
-  const T* b_hh;              // [G * H] or null
-  const T* w_hh;              // [G * H, H], or [G * H] for a diagonal recurrence
-  std::vector<const T*> hx;   // a state each: [batch, H] or null for zeros
-  T* output;                  // [rows, H], rows output_stride apart
+  const T* x_gates;          // [rows, G * H], without bias
+  const T* b_ih;             // [G * H] or null
+  const T* b_hh;             // [G * H] or null
+  const T* w_hh;             // [G * H, H], or [G * H] for a diagonal recurrence
+  std::vector<const T*> hx;  // a state each: [batch, H] or null for zeros
+  T* output;                 // [rows, H], rows output_stride apart
   int64_t output_stride;
-  T* saved;                   // [rows, kSlots * H]
-  std::vector<T*> hn;         // a state each: [batch, H]
+  T* saved;            // [rows, kSlots * H]
+  std::vector<T*> hn;  // a state each: [batch, H]
 };
 
 template <class T>
@@ -37,12 +37,12 @@ struct RnnBackward {
   const T* output;
   int64_t output_stride;
   const T* saved;
-  const T* grad_output;            // [rows, H], rows grad_output_stride apart
+  const T* grad_output;  // [rows, H], rows grad_output_stride apart
   int64_t grad_output_stride;
-  std::vector<const T*> grad_hn;   // a state each: [batch, H]
-  T* d_x_gates;                    // [rows, G * H]
-  T* d_h_gates;                    // [rows, G * H]; the same array as d_x_gates where the cell's kGatesAdd
-  std::vector<T*> d_hx;            // a state each: [batch, H]; empty: not wanted
+  std::vector<const T*> grad_hn;  // a state each: [batch, H]
+  T* d_x_gates;                   // [rows, G * H]
+  T* d_h_gates;                   // [rows, G * H]; the same array as d_x_gates where the cell's kGatesAdd
+  std::vector<T*> d_hx;           // a state each: [batch, H]; empty: not wanted
 };
 
 template <class T>

@@ -1,6 +1,7 @@
 // Backward recurrence (BPTT) on the CPU: back through the steps, storing only the gradients of the pre-activations.
 //
-// Werbos (1990), "Backpropagation through time". The reductions over time (dW, dU, db) are the caller's, one product each.
+// Werbos (1990), "Backpropagation through time". The reductions over time (dW, dU, db) are the caller's, one product
+// each.
 #pragma once
 
 #include "recurrent_product.h"
@@ -36,7 +37,8 @@ class BackwardPass {
   }
 
  private:
-  // Calls f(b, panel, the part of d_h that comes back through U from step t) for sequences [begin, end); t < 0: no step.
+  // Calls f(b, panel, the part of d_h that comes back through U from step t) for sequences [begin, end); t < 0: no
+  // step.
   template <class F>
   void for_tiles(int64_t begin, int64_t end, int64_t t, F&& f) const {
     for (int64_t panel = 0; panel < count_panels<T>(args_.hidden); panel++)
@@ -50,7 +52,8 @@ class BackwardPass {
       });
   }
 
-  // One step of one row, for the units of one panel. d_h: what comes back from the step after; null: the sequence ends here.
+  // One step of one row, for the units of one panel. d_h: what comes back from the step after; null: the sequence ends
+  // here.
   void finish(int64_t t, int64_t b, int64_t panel, const T* d_h) {
     constexpr int kLane = kLanes<T>;
     const int64_t hidden = args_.hidden, row = args_.walk.sequence.row(t, b);

@@ -41,7 +41,8 @@ class ForwardPass {
   }
 
   // The cell itself, for the units of one panel in one row.
-  void finish(int64_t t, int64_t b, int64_t panel, const typename HiddenGates<Cell, T>::TileType& h_gates, int r) const {
+  void finish(int64_t t, int64_t b, int64_t panel, const typename HiddenGates<Cell, T>::TileType& h_gates,
+              int r) const {
     constexpr int kLane = kLanes<T>;
     const int64_t hidden = args_.hidden, row = args_.walk.sequence.row(t, b);
     for (int v = 0; v < kPanelWidth<T>; v += kLane) {

@@ -18,12 +18,15 @@ class States {
  public:
   template <class Args>
   explicit States(const Args& args)
-      : output_(args.output), output_stride_(args.output_stride), saved_(args.saved), hidden_(args.hidden), hx_(args.hx) {}
+      : output_(args.output),
+        output_stride_(args.output_stride),
+        saved_(args.saved),
+        hidden_(args.hidden),
+        hx_(args.hx) {}
 
   // State s of a row, after its step.
   T* at(int s, int64_t row) const {
-    return s == 0 ? output_ + row * output_stride_
-                  : saved_ + (row * kSlots<Cell> + Cell::kSaved + s - 1) * hidden_;
+    return s == 0 ? output_ + row * output_stride_ : saved_ + (row * kSlots<Cell> + Cell::kSaved + s - 1) * hidden_;
   }
 
   struct Rows {

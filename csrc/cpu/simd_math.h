@@ -1,8 +1,8 @@
 // Math<T> for SIMD vectors: tanh by one exponential, to about 2 units in the last place, without a branch.
 //
-// e^y - 1 = 2^n (e^r - 1) + (2^n - 1) with y = n ln 2 + r, |r| <= ln 2 / 2, and e^r - 1 = r + r^2 q(r), q a near-minimax
-// polynomial (Chebyshev nodes, relative error 2.4e-8 in float, 4.1e-17 in double). It keeps full relative precision near 0,
-// where 1 - 2 / (e^2x + 1) would lose it: tanh x = (e^2x - 1) / (e^2x + 1).
+// e^y - 1 = 2^n (e^r - 1) + (2^n - 1) with y = n ln 2 + r, |r| <= ln 2 / 2, and e^r - 1 = r + r^2 q(r), q a
+// near-minimax polynomial (Chebyshev nodes, relative error 2.4e-8 in float, 4.1e-17 in double). It keeps full relative
+// precision near 0, where 1 - 2 / (e^2x + 1) would lose it: tanh x = (e^2x - 1) / (e^2x + 1).
 #pragma once
 
 #include <bit>
@@ -33,8 +33,8 @@ struct ExpConstants<double> {
   static constexpr int kMantissaBits = 52;
   static constexpr double kLn2High = 6.93147180369123816490e-1, kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kTanhIsOne = 19.1;
-  static constexpr double q[] = {0.50000000000000010221,    0.16666666666666667453,   0.041666666666624127873,
-                                 0.0083333333333300618325,  0.0013888888917213716901, 0.00019841269863053616878,
+  static constexpr double q[] = {0.50000000000000010221,     0.16666666666666667453,   0.041666666666624127873,
+                                 0.0083333333333300618325,   0.0013888888917213716901, 0.00019841269863053616878,
                                  0.000024801521295954375131, 2.7557268459997064772e-6, 2.7620088445409748161e-7,
                                  2.5100385495510319078e-8};
 };

@@ -1,7 +1,7 @@
 // Philox on SIMD vectors: one counter a 64-bit lane, its words in the low halves.
 //
-// One instruction multiplies the low halves of all lanes into 64-bit products, so nothing has to be put together between
-// rounds; what is left in the high halves does no harm, because nobody looks at it.
+// One instruction multiplies the low halves of all lanes into 64-bit products, so nothing has to be put together
+// between rounds; what is left in the high halves does no harm, because nobody looks at it.
 #pragma once
 
 #include <bit>

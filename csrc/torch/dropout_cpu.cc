@@ -1,6 +1,5 @@
 // Dropout on the CPU.
 #include "../cpu/dropout.h"
-
 #include "../cpu/half.h"
 #include "dropout.h"
 #include "team.h"
@@ -17,11 +16,16 @@ struct Cpu {
                    input.numel(), team);
     };
     switch (const ScalarType type = input.scalar_type()) {
-      case ScalarType::Float: return on(float());
-      case ScalarType::Double: return on(double());
-      case ScalarType::Half: return on(cpu::Half());
-      case ScalarType::BFloat16: return on(cpu::BFloat16());
-      default: check(false, "dropout: expected a floating point tensor, got ", torch::headeronly::toString(type));
+      case ScalarType::Float:
+        return on(float());
+      case ScalarType::Double:
+        return on(double());
+      case ScalarType::Half:
+        return on(cpu::Half());
+      case ScalarType::BFloat16:
+        return on(cpu::BFloat16());
+      default:
+        check(false, "dropout: expected a floating point tensor, got ", torch::headeronly::toString(type));
     }
   }
 };

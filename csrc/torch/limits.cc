@@ -25,7 +25,8 @@ double measure_fma(int64_t repeats) {
 
 // GB/s of reading a float32 buffer `repeats` times, on torch's threads
 double measure_read(const Tensor& buffer, int64_t repeats) {
-  check(buffer.scalar_type() == ScalarType::Float && buffer.is_contiguous(), "measure_read: expected a dense float32 buffer");
+  check(buffer.scalar_type() == ScalarType::Float && buffer.is_contiguous(),
+        "measure_read: expected a dense float32 buffer");
   TorchTeam team;
   const double seconds =
       seconds_of([&] { cpu::run_read(buffer.const_data_ptr<float>(), buffer.numel(), repeats, team); });
@@ -34,9 +35,7 @@ double measure_read(const Tensor& buffer, int64_t repeats) {
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(fastlm, CompositeExplicitAutograd, m) {
-  m.impl("measure_fma", TORCH_BOX(&measure_fma));
-}
+STABLE_TORCH_LIBRARY_IMPL(fastlm, CompositeExplicitAutograd, m) { m.impl("measure_fma", TORCH_BOX(&measure_fma)); }
 STABLE_TORCH_LIBRARY_IMPL(fastlm, CPU, m) { m.impl("measure_read", TORCH_BOX(&measure_read)); }
 
 }  // namespace fastlm

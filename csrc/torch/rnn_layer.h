@@ -77,7 +77,8 @@ struct Layer {
   Layout layout;
   int64_t hidden;
 
-  Layer(const Tensor& x, const Tensors& states, Weights w, const std::optional<Tensor>& batch_sizes, const std::string& name)
+  Layer(const Tensor& x, const Tensors& states, Weights w, const std::optional<Tensor>& batch_sizes,
+        const std::string& name)
       : cell(name), traits(traits_of(name)), weights(std::move(w)), layout(x, batch_sizes) {
     const int64_t D = weights.directions();
     check(D == 1 || D == 2, "rnn_layer: expected weights for 1 or 2 directions, got ", D);
@@ -109,18 +110,20 @@ struct Layer {
   Tensor empty(std::vector<int64_t> shape) const { return torch::stable::new_empty(input, shape); }
   std::vector<int64_t> output_shape() const {
     const int64_t width = weights.directions() * hidden;
-    return layout.batch_sizes.empty() ? std::vector{layout.steps, layout.batch, width} : std::vector{layout.rows, width};
+    return layout.batch_sizes.empty() ? std::vector{layout.steps, layout.batch, width}
+                                      : std::vector{layout.rows, width};
   }
 
   // h before each row's step, [N, H]: the operand of the gradient of U.
   Tensor hidden_before(const Tensor& output, int64_t d) const {
     const Tensor all = torch::stable::reshape(output, {layout.rows, weights.directions() * hidden});
     const Tensor h = torch::stable::narrow(const_cast<Tensor&>(all), 1, d * hidden, hidden);
-    const Tensor start = hx.empty() ? torch::stable::new_zeros(input, {layout.batch, hidden})
-                                    : torch::stable::select(hx[0], 0, d);
+    const Tensor start =
+        hx.empty() ? torch::stable::new_zeros(input, {layout.batch, hidden}) : torch::stable::select(hx[0], 0, d);
     const int64_t rest = layout.rows - layout.batch;
     if (layout.batch_sizes.empty())
-      return d == 0 ? concatenate({start, rows_of(h, 0, rest)}) : concatenate({rows_of(h, layout.batch, layout.rows), start});
+      return d == 0 ? concatenate({start, rows_of(h, 0, rest)})
+                    : concatenate({rows_of(h, layout.batch, layout.rows), start});
     const Walk walk = layout.walk(d == 1);
     const Tensor index = torch::stable::empty({layout.rows}, ScalarType::Long);
     int64_t* at = index.mutable_data_ptr<int64_t>();
@@ -133,9 +136,10 @@ struct Layer {
  private:
   void prepare(Tensor& tensor, const char* what, std::initializer_list<int64_t> shape) const {
     check(tensor.scalar_type() == input.scalar_type(), "rnn_layer: ", what, " must have the dtype of input, ",
-          torch::headeronly::toString(input.scalar_type()), ", got ", torch::headeronly::toString(tensor.scalar_type()));
-    check(tensor.is_cpu() == input.is_cpu() && tensor.get_device_index() == input.get_device_index(), "rnn_layer: ", what,
-          " must be on the device of input");
+          torch::headeronly::toString(input.scalar_type()), ", got ",
+          torch::headeronly::toString(tensor.scalar_type()));
+    check(tensor.is_cpu() == input.is_cpu() && tensor.get_device_index() == input.get_device_index(),
+          "rnn_layer: ", what, " must be on the device of input");
     std::string expected;
     for (int64_t size : shape) expected += (expected.empty() ? "" : ", ") + std::to_string(size);
     check(has_shape(tensor, shape), "rnn_layer: expected ", what, " of shape [", expected, "], got ", shape_of(tensor));
@@ -161,8 +165,8 @@ struct DirectionBackward {
 };
 
 template <class Device>
-std::tuple<Tensor, Tensors, Tensor> rnn_layer(const Tensor& x, const Tensors& hx, const Tensors& w_ih, const Tensors& w_hh,
-                                              const Tensors& b_ih, const Tensors& b_hh,
+std::tuple<Tensor, Tensors, Tensor> rnn_layer(const Tensor& x, const Tensors& hx, const Tensors& w_ih,
+                                              const Tensors& w_hh, const Tensors& b_ih, const Tensors& b_hh,
                                               const std::optional<Tensor>& batch_sizes, const std::string& cell) {
   const Layer layer(x, hx, {w_ih, w_hh, b_ih, b_hh}, batch_sizes, cell);
   const int64_t D = layer.weights.directions(), N = layer.layout.rows;

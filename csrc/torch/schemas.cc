@@ -6,7 +6,8 @@ STABLE_TORCH_LIBRARY(fastlm, m) {
       "rnn_layer(Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] w_hh, Tensor[] b_ih, Tensor[] b_hh, "
       "Tensor? batch_sizes, str cell) -> (Tensor output, Tensor[] hn, Tensor saved)");
   m.def(
-      "rnn_layer_backward(Tensor grad_output, Tensor[] grad_hn, Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] w_hh, "
+      "rnn_layer_backward(Tensor grad_output, Tensor[] grad_hn, Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] "
+      "w_hh, "
       "Tensor[] b_ih, Tensor[] b_hh, Tensor? batch_sizes, str cell, Tensor output, Tensor saved, bool wants_input, "
       "bool wants_hx) -> (Tensor d_input, Tensor[] d_hx, Tensor[] d_w_ih, Tensor[] d_w_hh, Tensor[] d_b_ih, "
       "Tensor[] d_b_hh)");

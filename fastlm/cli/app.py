@@ -6,7 +6,9 @@ import typer
 
 from fastlm.cli import bench, doctor, ngram
 
-app = typer.Typer(help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False
+)
 app.add_typer(ngram.app, name="ngram")
 app.command()(bench.bench)
 app.command()(doctor.doctor)

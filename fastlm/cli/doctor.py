@@ -59,7 +59,13 @@ def _versions() -> Iterator[Finding]:
     yield Finding("fastlm", fastlm.__version__)
     yield Finding("Python", f"{platform.python_version()} on {platform.platform()}")
     yield Finding("torch", f"{torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} processors")
-    for package, extra in (("numpy", ""), ("typer", "cli"), ("rich", "cli"), ("zstandard", "cli"), ("matplotlib", "bench")):
+    for package, extra in (
+        ("numpy", ""),
+        ("typer", "cli"),
+        ("rich", "cli"),
+        ("zstandard", "cli"),
+        ("matplotlib", "bench"),
+    ):
         try:
             yield Finding(package, metadata.version(package))
         except metadata.PackageNotFoundError:
@@ -118,5 +124,3 @@ def _try(what: str, work: Callable[[], object], want: object) -> Finding:
     except Exception as error:
         return Finding(what, f"failed: {error}", False, _REBUILD)
     return Finding(what, "counts as it should" if got == want else f"expected {want}, got {got}", got == want)
-
-

@@ -14,8 +14,8 @@ IGNORED = -100
 def columns(ids: Tensor, batch_size: int, start: int) -> tuple[Tensor, Tensor]:
     """Cuts a text into columns that are read side by side, and shifts it by one for the inputs.
 
-    Every token of the text is a target exactly once, so a perplexity over all targets is one over the whole text. The input
-    of the first token of each column is ``start``.
+    Every token of the text is a target exactly once, so a perplexity over all targets is one over the whole text. The
+    input of the first token of each column is ``start``.
 
     Args:
         ids: [N] int64, a text.

@@ -13,7 +13,7 @@ from fastlm.lm.data import IGNORED, chunks, columns
 
 @torch.no_grad()
 def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 16, bptt: int = 128) -> float:
-    """exp of the mean cross-entropy over every token of a text, ``</s>`` and ``<unk>`` included.
+    """The exponential of the mean cross-entropy over every token of a text, ``</s>`` and ``<unk>`` included.
 
     That is the perplexity that ``fastlm.ngram`` reports as ``perplexity`` for the same tokens, so the two compare.
 

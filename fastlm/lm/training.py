@@ -44,8 +44,8 @@ def train(
 ) -> Iterator[Step]:
     """Trains with teacher forcing, and yields after every step; stop reading to stop training.
 
-    The state is carried from one chunk to the next, but gradients stop at its edge (Williams & Peng 1990). Gradients whose
-    norm exceeds ``clip`` are scaled down to it (Pascanu et al. 2013).
+    The state is carried from one chunk to the next, but gradients stop at its edge (Williams & Peng 1990). Gradients
+    whose norm exceeds ``clip`` are scaled down to it (Pascanu et al. 2013).
 
     Args:
         model: gives ``(logits, state)`` for ``(input, state)``, as :class:`fastlm.lm.RecurrentLM` does.

@@ -79,6 +79,11 @@ class RecurrentModule(nn.Module):
             for direction in range(self._directions)
         ]
 
+    def _weights(self, kind: str, layer: int) -> list[Tensor]:
+        """One kind of parameter of a layer, for each direction; empty if there is no such kind."""
+        names = [_parameter_name(kind, layer, direction) for direction in range(self._directions)]
+        return [getattr(self, name) for name in names] if kind in self._kinds else []
+
     def reset_parameters(self) -> None:
         """Draws every parameter from uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as torch does."""
         bound = 1 / math.sqrt(self.hidden_size)
@@ -130,12 +135,12 @@ class RecurrentModule(nn.Module):
 
     def _layers(self, x: Tensor, hx: list[Tensor] | None, batch_sizes: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         finals: list[list[Tensor]] = []
-        weights, D = self.all_weights, self._directions  # noqa: N806
+        D = self._directions  # noqa: N806
         for layer in range(self.num_layers):
             states = [state[layer * D : (layer + 1) * D] for state in hx or []]
-            by_kind = [list(ws) for ws in zip(*weights[layer * D : (layer + 1) * D], strict=True)]
-            biases = by_kind[2:] or [[], []]
-            x, hn = ops.rnn_layer(x, states, *by_kind[:2], *biases, batch_sizes, self.cell)
+            w_ih, w_hh = self._weights("weight_ih", layer), self._weights("weight_hh", layer)
+            b_ih, b_hh = self._weights("bias_ih", layer), self._weights("bias_hh", layer)
+            x, hn = ops.rnn_layer(x, states, w_ih, w_hh, b_ih, b_hh, batch_sizes, self.cell)
             finals.append(hn)
             if self.training and self.dropout > 0 and layer + 1 < self.num_layers:
                 x = ops.dropout(x, draw_seed(x), self.dropout)

@@ -23,11 +23,12 @@ def dropout(
     *,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Zeroes each element with probability ``p`` and scales the others by ``1 / (1 - p)``; ``torch.nn.functional.dropout``.
+    """Dropout: a drop-in for ``torch.nn.functional.dropout``.
 
-    One pass forward, one backward: the mask is a function of a seed, so it is computed again instead of being stored. The
-    seed is drawn from ``generator``, or torch's default one, so ``torch.manual_seed`` makes the result reproducible (the
-    elements that are dropped are not those that torch would drop).
+    Zeroes each element with probability ``p`` and scales the others by ``1 / (1 - p)``, in one pass forward and one
+    backward: the mask is a function of a seed, so it is computed again instead of being stored. The seed is drawn from
+    ``generator``, or torch's default one, so ``torch.manual_seed`` makes the result reproducible (the elements that are
+    dropped are not those that torch would drop).
 
     Args:
         input: any shape and strides, any floating dtype that torch has kernels for.

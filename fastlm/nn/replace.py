@@ -11,8 +11,8 @@ from fastlm.nn.rnn import RNN
 def replace_(model: nn.Module) -> nn.Module:
     """Replaces, in place, every ``torch.nn.RNN`` and ``torch.nn.Dropout`` of a model by fastlm's module.
 
-    Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are left as
-    they are, because they may do something else.
+    Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are
+    left as they are, because they may do something else.
 
     Args:
         model: any module; it is changed.

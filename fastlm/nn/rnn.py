@@ -14,8 +14,8 @@ __all__ = ["RNN"]
 class RNN(RecurrentModule):
     """Elman RNN, ``h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``: a drop-in for ``torch.nn.RNN``.
 
-    The constructor, ``forward``, the results and the ``state_dict`` are those of ``torch.nn.RNN``. The whole sequence is one
-    operator a layer. Below, T is the number of steps, B the batch, D the directions (1 or 2).
+    The constructor, ``forward``, the results and the ``state_dict`` are those of ``torch.nn.RNN``. The whole sequence
+    is one operator a layer. Below, T is the number of steps, B the batch, D the directions (1 or 2).
 
     Args:
         input_size: features of the input.
@@ -31,8 +31,8 @@ class RNN(RecurrentModule):
 
     Shapes:
         ``input`` [T, B, input_size], [B, T, input_size] with ``batch_first``, [T, input_size] unbatched, or a
-        PackedSequence. ``hx`` [num_layers * D, B, hidden_size], without B unbatched; zeros by default. Returns ``output``
-        with the shape of the input but D * hidden_size features, and ``h_n`` with the shape of ``hx``.
+        PackedSequence. ``hx`` [num_layers * D, B, hidden_size], without B unbatched; zeros by default. Returns
+        ``output`` with the shape of the input but D * hidden_size features, and ``h_n`` with the shape of ``hx``.
 
     Raises:
         ValueError, TypeError, RuntimeError: as ``torch.nn.RNN``, in its words.

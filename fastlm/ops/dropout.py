@@ -13,8 +13,9 @@ _op = torch.ops.fastlm.dropout.default
 def dropout(input: Tensor, seed: Tensor, p: float) -> Tensor:
     """Zeroes each element with probability ``p`` and scales the others by ``1 / (1 - p)``.
 
-    Element ``i``, in row-major order, looks at word ``i % 4`` of Philox4x32-10 with counter ``i // 4`` and key ``seed``: the
-    same mask whatever the device, the threads or the strides. Nothing is stored for backward; the mask is computed again.
+    Element ``i``, in row-major order, looks at word ``i % 4`` of Philox4x32-10 with counter ``i // 4`` and key
+    ``seed``: the same mask whatever the device, the threads or the strides. Nothing is stored for backward; the mask is
+    computed again.
 
     Args:
         input: any shape, float32, float64, float16 or bfloat16.

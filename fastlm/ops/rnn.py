@@ -10,8 +10,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fastlm import _library  # noqa: F401  (loads the operators)
-from fastlm import reference
+from fastlm import (
+    _library,  # noqa: F401  (loads the operators)
+    reference,
+)
 
 _forward_op = torch.ops.fastlm.rnn_layer.default
 _backward_op = torch.ops.fastlm.rnn_layer_backward.default
@@ -140,7 +142,21 @@ torch.library.register_autograd("fastlm::rnn_layer", _backward, setup_context=_s
 
 
 def _setup_backward(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, _, _, *ctx.wants = inputs
+    (
+        grad_output,
+        grad_hn,
+        input,
+        hx,
+        w_ih,
+        w_hh,
+        b_ih,
+        b_hh,
+        batch_sizes,
+        ctx.cell,
+        *_,
+        ctx.wants_input,
+        ctx.wants_hx,
+    ) = inputs
     lists = (grad_hn, hx, w_ih, w_hh, b_ih, b_hh)
     ctx.lengths = [len(tensors) for tensors in lists]
     ctx.save_for_backward(grad_output, input, batch_sizes, *(t for tensors in lists for t in tensors))
@@ -157,16 +173,13 @@ def _backward_backward(ctx, *grads):  # type: ignore[no-untyped-def]
         tensors = iter(flat)
         grad_hn, hx, w_ih, w_hh, b_ih, b_hh = ([next(tensors) for _ in range(length)] for length in ctx.lengths)
         first = reference.rnn_layer_backward(
-            grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, None, None, *ctx.wants,
-            create_graph=True,
+            grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, None, None,
+            ctx.wants_input, ctx.wants_hx, create_graph=True,
         )  # fmt: skip
-        pairs = [(y, g) for y, g in zip(_flatten(first), _flatten(grads), strict=True) if y is not None and g is not None]
+        pairs = zip(_flatten(first), _flatten(grads), strict=True)
+        ys, gs = zip(*((y, g) for y, g in pairs if y is not None and g is not None), strict=True)
         leaves = [grad_output, input, *flat]
-        second = iter(
-            torch.autograd.grad(
-                [y for y, _ in pairs], leaves, [g for _, g in pairs], allow_unused=True, create_graph=create_graph
-            )
-        )
+        second = iter(torch.autograd.grad(ys, leaves, gs, allow_unused=True, create_graph=create_graph))
     d_grad_output, d_input = next(second), next(second)
     d_grad_hn, *d_lists = ([next(second) for _ in range(length)] for length in ctx.lengths)
     return d_grad_output, d_grad_hn, d_input, *d_lists, None, None, None, None, None, None

@@ -79,7 +79,9 @@ TYPED_TEST(CellTest, VectorsGiveWhatNumbersGive) {
   for (int trial = 0; trial < 50; trial++) {
     Pack<V, G> x, h;
     Pack<V, S> before;
-    const auto fill = [&](V& v) { for (int i = 0; i < kLane; i++) v[i] = float(this->draw()); };
+    const auto fill = [&](V& v) {
+      for (int i = 0; i < kLane; i++) v[i] = float(this->draw());
+    };
     for (int g = 0; g < G; g++) fill(x[g]), fill(h[g]);
     for (int s = 0; s < S; s++) fill(before[s]);
     const auto wide = TypeParam::forward(x, h, before);

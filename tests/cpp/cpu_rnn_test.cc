@@ -36,10 +36,11 @@ void check(Problem<Cell> problem, int threads) {
   const auto x_gates = as<T>(problem.x_gates), b_ih = as<T>(problem.b_ih), b_hh = as<T>(problem.b_hh),
              w_hh = as<T>(problem.w_hh);
   const int64_t H = problem.hidden, stride = H + kGap, state = problem.batch * H;
-  std::vector<T> output(problem.rows * stride, T(-9)), saved(problem.rows * kSlots<Cell> * H), grad(problem.rows * stride);
+  std::vector<T> output(problem.rows * stride, T(-9)), saved(problem.rows * kSlots<Cell> * H),
+      grad(problem.rows * stride);
   std::vector<std::vector<T>> hx, grad_hn, hn(S, std::vector<T>(state)), d_hx = hn;
-  cpu::RnnForward<T> f{problem.walk(), H, x_gates.data(), b_ih.data(), b_hh.data(), w_hh.data(), {}, output.data(), stride,
-                  saved.data(), {}};
+  cpu::RnnForward<T> f{problem.walk(), H,      x_gates.data(), b_ih.data(), b_hh.data(), w_hh.data(), {},
+                       output.data(),  stride, saved.data(),   {}};
   for (int s = 0; s < S; s++) hx.push_back(as<T>(problem.hx[s])), grad_hn.push_back(as<T>(problem.grad_hn[s]));
   for (int s = 0; s < S; s++) f.hx.push_back(hx[s].data()), f.hn.push_back(hn[s].data());
   cpu::forward_pass<Cell>(f, team);
@@ -59,8 +60,19 @@ void check(Problem<Cell> problem, int threads) {
   for (int64_t r = 0; r < problem.rows; r++)
     for (int64_t u = 0; u < H; u++) grad[r * stride + u] = T(problem.grad_output[r * H + u]);
   std::vector<T> d_x(problem.rows * Cell::kGates * H), d_h(d_x);
-  cpu::RnnBackward<T> b{problem.walk(), H, w_hh.data(), f.hx, output.data(), stride, saved.data(), grad.data(), stride, {},
-                   d_x.data(), Cell::kGatesAdd ? d_x.data() : d_h.data(), {}};
+  cpu::RnnBackward<T> b{problem.walk(),
+                        H,
+                        w_hh.data(),
+                        f.hx,
+                        output.data(),
+                        stride,
+                        saved.data(),
+                        grad.data(),
+                        stride,
+                        {},
+                        d_x.data(),
+                        Cell::kGatesAdd ? d_x.data() : d_h.data(),
+                        {}};
   for (int s = 0; s < S; s++) b.grad_hn.push_back(grad_hn[s].data()), b.d_hx.push_back(d_hx[s].data());
   cpu::backward_pass<Cell>(b, team);
   expect_near(d_x, problem.d_x_gates, "d_x_gates");
@@ -75,7 +87,8 @@ TYPED_TEST_SUITE(CpuRnn, AllCells);
 
 TYPED_TEST(CpuRnn, EqualsPlainLoops) {
   unsigned seed = 1;
-  for (const Sizes& sizes : {Sizes{2, 2, 2}, Sizes{1}, Sizes{1, 1, 1, 1}, Sizes{13, 13}, Sizes{5, 3, 3, 1}, Sizes{4, 1, 1}})
+  for (const Sizes& sizes :
+       {Sizes{2, 2, 2}, Sizes{1}, Sizes{1, 1, 1, 1}, Sizes{13, 13}, Sizes{5, 3, 3, 1}, Sizes{4, 1, 1}})
     for (int64_t hidden : {1, 3, 16, 17, 33, 70})
       for (bool reverse : {false, true}) {
         SCOPED_TRACE(testing::Message() << "T " << sizes.size() << ", B " << sizes[0] << ", H " << hidden

@@ -15,8 +15,7 @@ TEST(Philox, EqualsThePublishedKnownAnswers) {
     return std::vector<uint32_t>(words[0].v, words[0].v + 4);
   };
   EXPECT_EQ(of({{0, 0, 0, 0}}, 0), (std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(of({{~0u, ~0u, ~0u, ~0u}}, ~0ull),
-            (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(of({{~0u, ~0u, ~0u, ~0u}}, ~0ull), (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
   EXPECT_EQ(of({{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}, 0x299f31d0a4093822),
             (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }

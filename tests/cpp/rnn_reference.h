@@ -23,7 +23,11 @@ struct Problem {
   Numbers output, saved, hn[S], d_x_gates, d_h_gates, d_hx[S];
 
   Problem(std::vector<int64_t> sizes, int64_t hidden, bool reverse, unsigned seed)
-      : batch_sizes(std::move(sizes)), steps(batch_sizes.size()), batch(batch_sizes[0]), hidden(hidden), reverse(reverse) {
+      : batch_sizes(std::move(sizes)),
+        steps(batch_sizes.size()),
+        batch(batch_sizes[0]),
+        hidden(hidden),
+        reverse(reverse) {
     for (int64_t size : batch_sizes) offsets.push_back(rows), rows += size;
     std::mt19937 random(seed);
     std::normal_distribution<double> normal(0, 0.5);
@@ -32,7 +36,8 @@ struct Problem {
       for (double& number : numbers) number = normal(random);
       return numbers;
     };
-    x_gates = draw(rows * G * hidden), b_ih = draw(G * hidden), b_hh = draw(G * hidden), grad_output = draw(rows * hidden);
+    x_gates = draw(rows * G * hidden), b_ih = draw(G * hidden), b_hh = draw(G * hidden),
+    grad_output = draw(rows * hidden);
     w_hh = draw(Cell::kRecurrence == Recurrence::kMatrix ? G * hidden * hidden : G * hidden);
     if (Cell::kRecurrence == Recurrence::kMatrix)
       for (double& weight : w_hh) weight /= std::sqrt(double(hidden));  // so that nothing explodes over the steps
@@ -61,7 +66,8 @@ struct Problem {
       std::vector<Numbers> states[S];  // [visited + 1][hidden]
       for (int s = 0; s < S; s++) states[s].emplace_back(hx[s].begin() + b * hidden, hx[s].begin() + (b + 1) * hidden);
       for (size_t i = 0; i < at.size(); i++) forward(at[i], states);
-      for (int s = 0; s < S; s++) std::copy(states[s].back().begin(), states[s].back().end(), hn[s].begin() + b * hidden);
+      for (int s = 0; s < S; s++)
+        std::copy(states[s].back().begin(), states[s].back().end(), hn[s].begin() + b * hidden);
       Numbers d[S];
       for (int s = 0; s < S; s++) d[s].assign(grad_hn[s].begin() + b * hidden, grad_hn[s].begin() + (b + 1) * hidden);
       for (size_t i = at.size(); i-- > 0;) backward(at[i], i, states, d);

@@ -61,5 +61,5 @@ def test_p_is_checked_in_torchs_words(p, make):
 
 
 def test_integers_are_refused():
-    with pytest.raises(TypeError, match="expected a floating point tensor, got torch.int64"):
+    with pytest.raises(TypeError, match=r"expected a floating point tensor, got torch\.int64"):
         fastlm.dropout(torch.ones(3, dtype=torch.int64))

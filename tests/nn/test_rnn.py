@@ -25,7 +25,9 @@ def pair(*args, device="cpu", dtype=torch.float64, **options):
 
 def run(module, input, hx):
     """Output, h_n, and the gradients of a weighted sum of both."""
-    leaves = [t.detach().clone().requires_grad_() for t in (input.data if isinstance(input, PackedSequence) else input, hx)]
+    leaves = [
+        t.detach().clone().requires_grad_() for t in (input.data if isinstance(input, PackedSequence) else input, hx)
+    ]
     x = PackedSequence(leaves[0], *input[1:]) if isinstance(input, PackedSequence) else leaves[0]
     output, h_n = module(x, leaves[1])
     results = [output.data if isinstance(output, PackedSequence) else output, h_n]
@@ -125,7 +127,9 @@ def test_torch_compile_with_dropout_trains():
 def test_torch_export():
     module = fastlm.RNN(5, 8, 2).eval()
     x = torch.randn(4, 2, 5)
-    exported = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim("T", min=2), 1: torch.export.Dim("B")},))
+    exported = torch.export.export(
+        module, (x,), dynamic_shapes=({0: torch.export.Dim("T", min=2), 1: torch.export.Dim("B")},)
+    )
     for steps, batch in ((4, 2), (9, 3)):
         x = torch.randn(steps, batch, 5)
         torch.testing.assert_close(exported.module()(x), module(x))
@@ -168,7 +172,13 @@ def test_same_seed_gives_torchs_initial_parameters():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"nonlinearity": "relu"}, {"num_layers": 2, "dropout": 0.5}, {"bias": False, "batch_first": True}, {"bidirectional": True}],
+    [
+        {},
+        {"nonlinearity": "relu"},
+        {"num_layers": 2, "dropout": 0.5},
+        {"bias": False, "batch_first": True},
+        {"bidirectional": True},
+    ],
     ids=str,
 )
 def test_repr_is_torchs(options):

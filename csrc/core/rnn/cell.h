@@ -1,8 +1,9 @@
 // The cell contract: what a recurrent cell says about itself, and nothing more.
 //
-// A cell is the arithmetic of one hidden unit at one time step. The matrix products, the loop over time, threads, memory
-// and masks belong to the drivers (csrc/cpu, csrc/cuda), which are written once for all cells. T is a number: float, double
-// or a SIMD vector of units, so the same lines serve the scalar, the SIMD and the CUDA path. A cell declares
+// A cell is the arithmetic of one hidden unit at one time step. The matrix products, the loop over time, threads,
+// memory and masks belong to the drivers (csrc/cpu, csrc/cuda), which are written once for all cells. T is a number:
+// float, double or a SIMD vector of units, so the same lines serve the scalar, the SIMD and the CUDA path. A cell
+// declares
 //
 //   kName         its name in the ops, in fastlm.reference and in the modules
 //   kGates        pre-activations of a unit: rows of W and U per hidden unit, in PyTorch's order

@@ -1,7 +1,8 @@
 // A batch of sequences, laid out as rows: the order of torch's PackedSequence.
 //
-// Rows of one time step are neighbours. Step t has batch_sizes[t] of them, the longest sequences first, and begins at row
-// offsets[t]. A batch of equal lengths needs neither array. Pointers are the host's on the CPU, the device's on a GPU.
+// Rows of one time step are neighbours. Step t has batch_sizes[t] of them, the longest sequences first, and begins at
+// row offsets[t]. A batch of equal lengths needs neither array. Pointers are the host's on the CPU, the device's on a
+// GPU.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,7 @@ struct Sequence {
   const int64_t* batch_sizes = nullptr;  // [steps], never growing; null: all are `batch`
   const int64_t* offsets = nullptr;      // [steps]; null with batch_sizes
 
-  FASTLM_HD int64_t rows(int64_t t) const {
-    return t < 0 || t >= steps ? 0 : batch_sizes ? batch_sizes[t] : batch;
-  }
+  FASTLM_HD int64_t rows(int64_t t) const { return t < 0 || t >= steps ? 0 : batch_sizes ? batch_sizes[t] : batch; }
   FASTLM_HD int64_t row(int64_t t, int64_t b) const { return (offsets ? offsets[t] : t * batch) + b; }
 };
 
@@ -30,8 +29,8 @@ struct Walk {
   FASTLM_HD int64_t step(int64_t i) const { return reverse ? sequence.steps - 1 - i : i; }
   FASTLM_HD int64_t before(int64_t t) const { return reverse ? t + 1 : t - 1; }
   FASTLM_HD int64_t after(int64_t t) const { return reverse ? t - 1 : t + 1; }
-  // Rows of step t that come from the step before (the others start here, from the initial state), and that go on to the
-  // step after (the others end here, in the final state). Both are the first rows of the step.
+  // Rows of step t that come from the step before (the others start here, from the initial state), and that go on to
+  // the step after (the others end here, in the final state). Both are the first rows of the step.
   FASTLM_HD int64_t continued(int64_t t) const { return least(sequence.rows(t), sequence.rows(before(t))); }
   FASTLM_HD int64_t continuing(int64_t t) const { return least(sequence.rows(t), sequence.rows(after(t))); }
 
