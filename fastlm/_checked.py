@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -68,13 +68,8 @@ class checked(TorchDispatchMode):  # noqa: N801  (used as a function: with fastl
 
 def _in_a_thread(work: Callable[[], Any]) -> Any:
     """Runs work in a thread of its own: inside a dispatch mode autograd is off, and the reference needs it."""
-    outcome: list[Any] = []
-    thread = threading.Thread(target=lambda: outcome.append(work()))
-    thread.start()
-    thread.join()
-    if not outcome:
-        raise RuntimeError("the reference failed; its error is printed above")
-    return outcome[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 def _pairs(result: Any, expected: Any) -> Iterator[tuple[Tensor, Tensor]]:

@@ -12,7 +12,7 @@ from fastlm.lm.data import IGNORED, chunks, columns
 
 
 @torch.no_grad()
-def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 16, bptt: int = 128) -> float:
+def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 1, bptt: int = 128) -> float:
     """The exponential of the mean cross-entropy over every token of a text, ``</s>`` and ``<unk>`` included.
 
     That is the perplexity that ``fastlm.ngram`` reports as ``perplexity`` for the same tokens, so the two compare.
@@ -21,7 +21,8 @@ def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 1
         model: gives ``(logits, state)`` for ``(input, state)``; left in evaluation mode.
         ids: [N] int64, a text.
         start: what stands before the text, usually ``</s>``.
-        batch_size: columns that the text is cut into; each starts without context.
+        batch_size: columns that the text is cut into. Each starts without context, so more than 1 is a little faster and
+            a little pessimistic.
         bptt: steps at a time; has no influence on the result.
 
     Raises:
