@@ -21,7 +21,7 @@ def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 1
         model: gives ``(logits, state)`` for ``(input, state)``; left in evaluation mode.
         ids: [N] int64, a text.
         start: what stands before the text, usually ``</s>``.
-        batch_size: columns that the text is cut into. Each starts without context, so more than 1 is a little faster and
+        batch_size: columns that the text is cut into. Each starts without context, so more than 1 is faster and
             a little pessimistic.
         bptt: steps at a time; has no influence on the result.
 
