@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 
 def ratios(rows: list[dict[str, Any]], path: Path) -> None:
@@ -21,6 +21,9 @@ def ratios(rows: list[dict[str, Any]], path: Path) -> None:
             f" {row['ratio']:.2f}", (max(row["ratio"], 1), place), va="center", fontsize=8, annotation_clip=False
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks(range(len(rows)), [row["name"].removeprefix("bench_") for row in rows], fontsize=8)
     axes.invert_yaxis()
