@@ -34,8 +34,8 @@ class CellTraits(NamedTuple):
 def cells() -> tuple[str, ...]:
     """Names of the compiled cells.
 
-    >>> cells()
-    ('rnn_tanh', 'rnn_relu')
+    >>> "rnn_tanh" in cells()
+    True
     """
     return tuple(torch.ops.fastlm.cells())
 
