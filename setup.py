@@ -136,7 +136,7 @@ def ngram_extension():
 
     return Extension(
         "fastlm._ngram",
-        files("csrc/python/*.cc", "csrc/core/ngram/*.cc"),
+        files("csrc/python/*.cc", "csrc/core/ngram/**/*.cc"),
         language="c++",
         include_dirs=[pybind11.get_include()],
         extra_compile_args=CXX_FLAGS,

@@ -1,4 +1,21 @@
-// fastlm._ngram: the n-gram engine as Python classes.
-#include <pybind11/pybind11.h>
+// fastlm._ngram: the n-gram engine as Python classes. fastlm/_ngram.pyi says what they do.
+#include "../core/ngram/errors.h"
+#include "engine.h"
 
-PYBIND11_MODULE(_ngram, m) { m.doc() = "The n-gram engine of fastlm."; }
+PYBIND11_MODULE(_ngram, m) {
+  namespace py = pybind11;
+  using namespace fastlm;
+  m.doc() = "The n-gram engine of fastlm.";
+  py::register_exception<ngram::FormatError>(m, "FormatError", PyExc_ValueError);
+  py::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const ngram::FileError& error) {  // Python chooses the kind of OSError by errno
+      errno = error.code().value();
+      PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.path.c_str());
+    }
+  });
+  python::add_table(m);
+  python::add_model(m);
+  python::add_counter(m);
+}

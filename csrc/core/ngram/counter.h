@@ -1,0 +1,46 @@
+// From a text in blocks to a table: words to numbers, the choice of the vocabulary, counting.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "table.h"
+#include "text_reader.h"
+
+namespace fastlm::ngram {
+
+struct CountOptions {
+  int order = 5;
+  std::optional<std::vector<std::string>> vocabulary;  // all others are <unk>; without it, all words of the text
+  uint64_t min_count = 1;                              // rarer words are <unk>
+  uint64_t max_vocabulary = 0;                         // the most frequent ones, the special ones apart; 0: all
+  InvalidUtf8 errors = InvalidUtf8::kStrict;
+  int threads = 0;  // 0: one for each processor
+};
+
+class Counter {
+ public:
+  explicit Counter(CountOptions options);
+
+  void begin(std::string source);
+  void add(std::string_view block) { reader_.add(block, *this); }
+  uint64_t tokens() const { return corpus_.size() - sentences_; }
+  Table finish();
+
+  // What the reader calls.
+  void begin_sentence() { corpus_.push_back(kBegin), sentences_++; }
+  void word(std::string_view text);
+  void end_sentence() { corpus_.push_back(kEnd); }
+
+ private:
+  void choose_words();
+
+  CountOptions options_;
+  TextReader reader_;
+  GrowingVocabulary words_;
+  std::vector<Word> corpus_;
+  uint64_t sentences_ = 0;
+};
+
+}  // namespace fastlm::ngram

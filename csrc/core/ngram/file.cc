@@ -1,0 +1,178 @@
+#include "file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <filesystem>
+#include <vector>
+
+#include "errors.h"
+#include "xxh64.h"
+
+namespace fastlm::ngram {
+namespace {
+
+constexpr char kMagic[16] = "fastlm n-grams\n";
+constexpr uint32_t kVersion = 1;
+constexpr uint64_t kAlignment = 64;
+
+struct Header {
+  char magic[16];
+  uint32_t version;
+  uint32_t sections;
+  uint64_t file_size;
+  uint64_t checksum;  // of the header with 0 here, and of the list
+};
+
+struct Entry {
+  char name[32];
+  uint64_t offset, size, checksum;
+  uint64_t width;
+};
+
+uint64_t checksum_of(Header header, const Entry* entries) {
+  header.checksum = 0;
+  return xxh64(entries, header.sections * sizeof(Entry), xxh64(&header, sizeof header));
+}
+
+uint64_t align(uint64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
+
+class File {
+ public:
+  File(const std::string& path, int flags, mode_t mode = 0) : path_(path), fd_(::open(path.c_str(), flags, mode)) {
+    check(fd_);
+  }
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+
+  int fd() const { return fd_; }
+  void check(auto result) const {
+    if (result < 0) throw FileError(path_);
+  }
+
+  void write(const void* data, size_t size, uint64_t offset) {
+    const char* p = static_cast<const char*>(data);
+    while (size > 0) {
+      const ssize_t written = ::pwrite(fd_, p, std::min<size_t>(size, INT_MAX), offset);
+      if (written < 0 && errno == EINTR) continue;
+      check(written);
+      p += written, size -= written, offset += written;
+    }
+  }
+
+  void flush() { check(::fsync(fd_)); }
+
+ private:
+  std::string path_;
+  int fd_;
+};
+
+// Removes the file, unless it has got its name.
+class Temporary {
+ public:
+  explicit Temporary(const std::string& path) : target_(path), path_(path + ".tmp" + std::to_string(::getpid())) {}
+  ~Temporary() {
+    if (!renamed_) ::unlink(path_.c_str());
+  }
+  const std::string& path() const { return path_; }
+  void rename() {
+    if (::rename(path_.c_str(), target_.c_str()) < 0) throw FileError(target_);
+    renamed_ = true;
+  }
+
+ private:
+  std::string target_, path_;
+  bool renamed_ = false;
+};
+
+}  // namespace
+
+void write_file(const std::string& path, const Sections& sections) {
+  Header header{};
+  std::copy_n(kMagic, sizeof kMagic, header.magic);
+  header.version = kVersion;
+  header.sections = sections.size();
+  std::vector<Entry> entries;
+  uint64_t end = sizeof(Header) + sections.size() * sizeof(Entry);
+  for (const auto& [name, array] : sections) {
+    Entry entry{};
+    name.copy(entry.name, sizeof entry.name - 1);
+    entry.offset = align(end), entry.size = array.size(), entry.width = array.width();
+    entry.checksum = xxh64(array.data(), array.bytes());
+    end = entry.offset + array.bytes() + Array::kPadding;
+    entries.push_back(entry);
+  }
+  header.file_size = end;
+  header.checksum = checksum_of(header, entries.data());
+
+  if (std::filesystem::is_directory(path)) {
+    errno = EISDIR;
+    throw FileError(path);
+  }
+  Temporary temporary(path);
+  {
+    File file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    file.check(::ftruncate(file.fd(), end));
+    file.write(&header, sizeof header, 0);
+    file.write(entries.data(), entries.size() * sizeof(Entry), sizeof header);
+    size_t i = 0;
+    for (const auto& [name, array] : sections) file.write(array.data(), array.bytes(), entries[i++].offset);
+    file.flush();
+  }
+  temporary.rename();
+  const std::string folder = std::filesystem::absolute(path).parent_path();
+  File(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).flush();
+}
+
+Sections map_file(const std::string& path, bool verify) {
+  const File file(path, O_RDONLY | O_CLOEXEC);
+  struct stat status{};
+  file.check(::fstat(file.fd(), &status));
+  if (S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    throw FileError(path);
+  }
+  const uint64_t size = status.st_size;
+  const auto require = [&](bool good, const std::string& what) {
+    if (!good) throw FormatError(path, what);
+  };
+  require(size >= sizeof(Header), "not an n-gram file of fastlm");
+  void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd(), 0);
+  if (memory == MAP_FAILED) throw FileError(path);
+  const std::shared_ptr<const void> owner(memory, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  const auto* bytes = static_cast<const std::byte*>(memory);
+
+  Header header;
+  std::memcpy(&header, bytes, sizeof header);
+  require(std::equal(kMagic, kMagic + sizeof kMagic, header.magic), "not an n-gram file of fastlm");
+  require(header.version == kVersion, "is of version " + std::to_string(header.version) + "; expected " +
+                                          std::to_string(kVersion) + ": build it again with this fastlm");
+  require(header.file_size == size, "is truncated or was altered: has " + std::to_string(size) + " bytes, expected " +
+                                        std::to_string(header.file_size));
+  require(header.sections <= (size - sizeof header) / sizeof(Entry), "was altered: its list does not fit");
+  std::vector<Entry> entries(header.sections);
+  std::memcpy(entries.data(), bytes + sizeof header, entries.size() * sizeof(Entry));
+  require(checksum_of(header, entries.data()) == header.checksum, "was altered: its header has a wrong checksum");
+
+  Sections sections;
+  for (const Entry& entry : entries) {
+    const std::string name(entry.name, ::strnlen(entry.name, sizeof entry.name));
+    require(entry.width >= 1 && entry.width <= 8 && entry.offset <= size &&
+                entry.size <= (size - entry.offset) / entry.width &&
+                size - entry.offset - entry.size * entry.width >= Array::kPadding,
+            "was altered: section " + name + " does not fit");
+    const Array array(owner, bytes + entry.offset, entry.size, int(entry.width));
+    require(!verify || xxh64(array.data(), array.bytes()) == entry.checksum,
+            "was altered: section " + name + " has a wrong checksum");
+    sections[name] = array;
+  }
+  return sections;
+}
+
+}  // namespace fastlm::ngram

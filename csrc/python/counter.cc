@@ -1,0 +1,69 @@
+// Texts that come in blocks of bytes: counting them, and their probability.
+#include "../core/ngram/counter.h"
+
+#include "../core/ngram/evaluator.h"
+#include "engine.h"
+
+namespace fastlm::python {
+namespace {
+
+using ngram::Counter;
+using ngram::Evaluation;
+
+// The evaluator with the model that it refers to.
+struct Evaluator {
+  ModelPointer model;
+  ngram::Evaluator evaluator;
+  Evaluator(ModelPointer model, const std::string& errors)
+      : model(std::move(model)), evaluator(*this->model, ngram::invalid_utf8_policy(errors)) {}
+};
+
+}  // namespace
+
+void add_counter(py::module_& m) {
+  py::class_<Counter>(m, "Counter")
+      .def(py::init([](int order, std::optional<std::vector<std::string>> vocabulary, uint64_t min_count,
+                       uint64_t max_vocabulary, const std::string& errors, int threads) {
+             return Counter({order, std::move(vocabulary), min_count, max_vocabulary,
+                             ngram::invalid_utf8_policy(errors), threads});
+           }),
+           py::arg("order"), py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("min_count") = 1,
+           py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("threads") = 0)
+      .def("begin", &Counter::begin, py::arg("source"))
+      .def(
+          "add",
+          [](Counter& counter, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            counter.add(text);
+          },
+          py::arg("block"))
+      .def_property_readonly("tokens", &Counter::tokens)
+      .def("finish", [](Counter& counter) {
+        const Unlocked unlocked;
+        return std::make_shared<ngram::Table>(counter.finish());
+      });
+
+  py::class_<Evaluator>(m, "Evaluator")
+      .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")
+      .def(
+          "begin", [](Evaluator& e, std::string source) { e.evaluator.begin(std::move(source)); }, py::arg("source"))
+      .def(
+          "add",
+          [](Evaluator& e, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            e.evaluator.add(text);
+          },
+          py::arg("block"))
+      .def("finish", [](Evaluator& e) { return e.evaluator.finish(); });
+
+  py::class_<Evaluation>(m, "Evaluation")
+      .def_readonly("tokens", &Evaluation::tokens)
+      .def_readonly("sentences", &Evaluation::sentences)
+      .def_readonly("unknown", &Evaluation::unknown)
+      .def_readonly("log10", &Evaluation::log10)
+      .def_readonly("log10_unknown", &Evaluation::log10_unknown);
+}
+
+}  // namespace fastlm::python

@@ -1,0 +1,50 @@
+// What the files of this folder share: each adds its classes to the module fastlm._ngram.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../core/ngram/model.h"
+
+namespace fastlm::python {
+
+namespace py = pybind11;
+
+// Shared, so that a model and a text's reader keep what they read from.
+using TablePointer = std::shared_ptr<const ngram::Table>;
+using ModelPointer = std::shared_ptr<const ngram::Model>;
+using Words = std::vector<ngram::Word>;
+using Unlocked = py::gil_scoped_release;  // for the time of a call
+
+void add_counter(py::module_& m);
+void add_table(py::module_& m);
+void add_model(py::module_& m);
+
+// A tuple of numbers that Python owns.
+template <class T>
+py::array_t<T> to_numpy(std::vector<T>&& numbers, std::vector<py::ssize_t> shape) {
+  auto* owner = new std::vector<T>(std::move(numbers));
+  return py::array_t<T>(std::move(shape), owner->data(),
+                        py::capsule(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); }));
+}
+
+template <class T>
+py::array_t<T> to_numpy(std::vector<T>&& numbers) {
+  const auto size = py::ssize_t(numbers.size());
+  return to_numpy(std::move(numbers), {size});
+}
+
+inline const Words& check_words(const ngram::Table& table, const Words& words) {
+  for (ngram::Word word : words)
+    if (word >= table.vocabulary.size())
+      throw py::index_error("expected ids of words below " + std::to_string(table.vocabulary.size()) + ", got " +
+                            std::to_string(word));
+  return words;
+}
+
+}  // namespace fastlm::python

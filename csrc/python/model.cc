@@ -1,0 +1,88 @@
+// Probabilities: fastlm._ngram.Model, and the smoothings there are.
+#include "../core/ngram/model.h"
+
+#include "../core/ngram/generate.h"
+#include "../core/ngram/storage.h"
+#include "engine.h"
+
+namespace fastlm::python {
+namespace {
+
+using ngram::Model;
+
+auto score(const Model& model, const Words& words, const Words& start) {
+  check_words(model.table(), words), check_words(model.table(), start);
+  std::vector<float> log10(words.size());
+  std::vector<uint8_t> order(words.size());
+  {
+    const Unlocked unlocked;
+    ngram::State state = model.state_after(start);
+    for (size_t i = 0; i < words.size(); i++) {
+      const ngram::Score score = model.score(state, words[i]);
+      log10[i] = score.log10, order[i] = uint8_t(score.order);
+    }
+  }
+  return py::make_tuple(to_numpy(std::move(log10)), to_numpy(std::move(order)));
+}
+
+auto distribution(const Model& model, const Words& context) {
+  check_words(model.table(), context);
+  std::vector<float> probabilities(model.table().vocabulary.size());
+  {
+    const Unlocked unlocked;
+    model.distribution(model.state_after(context), probabilities);
+  }
+  return to_numpy(std::move(probabilities));
+}
+
+Words generate(const Model& model, const Words& start, int64_t max_words, double temperature, int64_t top_k,
+               uint64_t seed) {
+  check_words(model.table(), start);
+  const Unlocked unlocked;
+  return ngram::generate(model, start, {max_words, temperature, top_k, seed});
+}
+
+py::object load(const std::string& path, bool verify) {
+  auto loaded = [&] {
+    const Unlocked unlocked;
+    return ngram::load(path, verify);
+  }();
+  if (auto* model = std::get_if<Model>(&loaded)) return py::cast(std::make_shared<Model>(std::move(*model)));
+  return py::cast(std::make_shared<ngram::Table>(std::move(std::get<ngram::Table>(loaded))));
+}
+
+auto smoothings() {
+  std::map<std::string, std::map<std::string, std::tuple<std::optional<double>, double, double>>> list;
+  for (const auto& kind : ngram::smoothings()) {
+    auto& parameters = list[kind.name];
+    for (const auto& [name, p] : kind.parameters) parameters[name] = {p.preset, p.least, p.greatest};
+  }
+  return list;
+}
+
+}  // namespace
+
+void add_model(py::module_& m) {
+  py::class_<Model, std::shared_ptr<Model>>(m, "Model")
+      .def_property_readonly("table",
+                             [](const std::shared_ptr<Model>& model) {  // a part of the model, which it keeps alive
+                               return std::shared_ptr<ngram::Table>(model, const_cast<ngram::Table*>(&model->table()));
+                             })
+      .def_property_readonly("smoothing", &Model::smoothing)
+      .def_property_readonly("parameters", &Model::parameters)
+      .def("score", score, py::arg("words"), py::arg("start"))
+      .def("distribution", distribution, py::arg("context"))
+      .def("generate", generate, py::arg("start"), py::arg("max_words"), py::arg("temperature"), py::arg("top_k"),
+           py::arg("seed"))
+      .def(
+          "save",
+          [](const Model& model, const std::string& path) {
+            const Unlocked unlocked;
+            ngram::save(model, path);
+          },
+          py::arg("path"));
+  m.def("load", load, py::arg("path"), py::arg("verify") = true);
+  m.def("smoothings", smoothings);
+}
+
+}  // namespace fastlm::python

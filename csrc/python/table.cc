@@ -1,0 +1,100 @@
+// Counts: fastlm._ngram.Table, and what a file holds.
+#include "../core/ngram/table.h"
+
+#include "../core/ngram/storage.h"
+#include "engine.h"
+
+namespace fastlm::python {
+namespace {
+
+using ngram::Table;
+using ngram::Word;
+
+std::vector<uint64_t> counts(const Table& table) {
+  std::vector<uint64_t> counts;
+  for (int n = 1; n <= table.order(); n++) counts.push_back(table.distinct(n));
+  return counts;
+}
+
+uint64_t count(const Table& table, const Words& ngram) {
+  const auto at = ngram.empty() ? std::nullopt : table.trie.find(check_words(table, ngram));
+  return at ? table.trie.count(int(ngram.size()), *at) : 0;
+}
+
+// Words and counts of a range of n-grams of order n; of those that occur (in level 1 others have a place too).
+auto listed(const Table& table, int n, ngram::Range range, bool begin_too) {
+  Words words;
+  std::vector<uint64_t> counts;
+  for (uint64_t i = range.begin; i < range.end; i++) {
+    const Word word = table.trie.word(n, i);
+    const uint64_t count = table.trie.count(n, i);
+    if (count > 0 && (begin_too || word != ngram::kBegin)) words.push_back(word), counts.push_back(count);
+  }
+  return std::pair(std::move(words), std::move(counts));
+}
+
+auto followers(const Table& table, const Words& context) {
+  const int n = int(context.size());
+  const auto at = table.trie.find(check_words(table, context));
+  auto [words, counts] =
+      listed(table, n + 1, at && n < table.order() ? table.trie.children(n, *at) : ngram::Range{0, 0}, false);
+  return py::make_tuple(to_numpy(std::move(words)), to_numpy(std::move(counts)));
+}
+
+auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
+  if (n < 1 || n > table.order())
+    throw py::value_error("order must be between 1 and " + std::to_string(table.order()) + ", got " +
+                          std::to_string(n));
+  Words words;
+  std::vector<uint64_t> counts;
+  if (n == 1) {
+    std::tie(words, counts) = listed(table, 1, table.trie.children(0, 0), true);
+    end = std::min<uint64_t>(end, words.size()), begin = std::min(begin, end);
+    words = Words(words.begin() + begin, words.begin() + end);
+    counts = std::vector<uint64_t>(counts.begin() + begin, counts.begin() + end);
+  } else {
+    end = std::min(end, table.trie.size(n)), begin = std::min(begin, end);
+    words.resize((end - begin) * n);
+    table.trie.copy_words(n, begin, end, words.data());
+    for (uint64_t i = begin; i < end; i++) counts.push_back(table.trie.count(n, i));
+  }
+  const auto rows = py::ssize_t(counts.size());
+  return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
+}
+
+std::string word(const Table& table, Word id) {
+  return std::string(table.vocabulary.text(check_words(table, {id})[0]));
+}
+
+}  // namespace
+
+void add_table(py::module_& m) {
+  py::class_<Table, std::shared_ptr<Table>>(m, "Table")
+      .def_property_readonly("order", &Table::order)
+      .def_property_readonly("counts", counts)
+      .def_readonly("tokens", &Table::tokens)
+      .def_readonly("sentences", &Table::sentences)
+      .def_property_readonly("vocabulary_size", [](const Table& table) { return table.vocabulary.size(); })
+      .def(
+          "id", [](const Table& table, std::string_view word) { return table.vocabulary.find(word); }, py::arg("word"))
+      .def("word", word, py::arg("id"))
+      .def("count", count, py::arg("ngram"))
+      .def("followers", followers, py::arg("context"))
+      .def("ngrams", ngrams, py::arg("order"), py::arg("begin"), py::arg("end"))
+      .def(
+          "estimate",
+          [](const Table& table, const std::string& smoothing, const ngram::Choices& choices) {
+            const Unlocked unlocked;
+            return std::make_shared<ngram::Model>(ngram::make_model(table, smoothing, choices));
+          },
+          py::arg("smoothing"), py::arg("parameters"))
+      .def(
+          "save",
+          [](const Table& table, const std::string& path) {
+            const Unlocked unlocked;
+            ngram::save(table, path);
+          },
+          py::arg("path"));
+}
+
+}  // namespace fastlm::python
