@@ -12,9 +12,9 @@ namespace fastlm::ngram {
 
 struct CountOptions {
   int order = 5;
-  std::optional<std::vector<std::string>> vocabulary;  // all others are <unk>; without it, all words of the text
-  uint64_t min_count = 1;                              // rarer words are <unk>
-  uint64_t max_vocabulary = 0;                         // the most frequent ones, the special ones apart; 0: all
+  std::optional<std::vector<std::string>> vocabulary = {};  // all others are <unk>; without it, all words of the text
+  uint64_t min_count = 1;                                   // rarer words are <unk>
+  uint64_t max_vocabulary = 0;                              // the most frequent ones, the special ones apart; 0: all
   InvalidUtf8 errors = InvalidUtf8::kStrict;
   int threads = 0;  // 0: one for each processor
 };
