@@ -159,7 +159,8 @@ def build_command():
         """
 
         def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs, no_python_abi_suffix=True)
+            super().__init__(*args, **kwargs)
+            self.no_python_abi_suffix = True
 
         def build_extension(self, extension):
             self.build_temp = str(
