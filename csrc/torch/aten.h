@@ -42,7 +42,7 @@ inline bool has_shape(const Tensor& tensor, std::initializer_list<int64_t> shape
 template <class Result = Tensor, class... Argument>
 Result call_aten(const char* name, const char* overload, const Argument&... arguments) {
   std::array<StableIValue, sizeof...(Argument)> stack{torch::stable::detail::from(arguments)...};
-  STABLE_TORCH_ERROR_CODE_CHECK(torch_call_dispatcher(name, overload, stack.data(), TORCH_ABI_VERSION));
+  TORCH_ERROR_CODE_CHECK(torch_call_dispatcher(name, overload, stack.data(), TORCH_ABI_VERSION));
   return torch::stable::detail::to<Result>(stack[0]);
 }
 
