@@ -65,9 +65,7 @@ class Model:
         """log10 P of each word given those before it (after the words `start`), and the order of the n-gram used."""
     def distribution(self, context: Sequence[int]) -> NDArray[np.float32]:
         """P(word | context) for each word of the vocabulary; ``<s>`` has 0. All zeros where there is none."""
-    def generate(
-        self, start: Sequence[int], max_words: int, temperature: float, top_k: int, seed: int
-    ) -> list[int]:
+    def generate(self, start: Sequence[int], max_words: int, temperature: float, top_k: int, seed: int) -> list[int]:
         """Words drawn after `start`, ended by 2 where the model ends the sentence; never 0 or 1."""
     def save(self, path: str) -> None: ...
 
