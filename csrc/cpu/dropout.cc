@@ -3,7 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "half.h"
+#include "../core/half.h"
 #include "simd_philox.h"
 
 namespace fastlm::cpu {

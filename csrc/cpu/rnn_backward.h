@@ -4,10 +4,13 @@
 // each.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "recurrent_product.h"
-#include "rnn.h"
 #include "rnn_states.h"
 #include "simd_math.h"
+#include "team.h"
 
 namespace fastlm::cpu {
 
@@ -15,14 +18,12 @@ template <class Cell, class T>
 class BackwardPass {
  public:
   using TileType = typename HiddenGradient<Cell, T>::TileType;
-  // Which states have a path to the step before that does not go through U, and so a gradient to carry.
-  static constexpr bool carries(int s) { return s > 0 || Cell::kDirectPath; }
 
   BackwardPass(const RnnBackward<T>& args, Team& team)
       : args_(args),
         d_h_(args.w_hh, args.hidden, team),
         states_(args),
-        carry_(carries(0) || Cell::kStates > 1 ? Cell::kStates * args.walk.sequence.batch * args.hidden : 0) {}
+        carry_(carries<Cell>(0) || Cell::kStates > 1 ? Cell::kStates * args.walk.sequence.batch * args.hidden : 0) {}
 
   // Sequences [begin, end) of the batch, over all steps.
   void run(int64_t begin, int64_t end) {
@@ -33,7 +34,7 @@ class BackwardPass {
       for_tiles(begin, split, walk.after(t), [&](int64_t b, int64_t panel, const T* d_h) { finish(t, b, panel, d_h); });
       for_tiles(split, rows, -1, [&](int64_t b, int64_t panel, const T*) { finish(t, b, panel, nullptr); });
     }
-    if (!args_.d_hx.empty()) initial(begin, end);
+    if (args_.d_hx[0]) initial(begin, end);
   }
 
  private:
@@ -64,9 +65,9 @@ class BackwardPass {
       Pack<Vec<T>, Cell::kStates> before, after, d;
       Pack<Vec<T>, Cell::kSaved> saved;
       for (int s = 0; s < Cell::kStates; s++) {
-        before[s] = states_.load_before(args_.walk, s, t, b, unit, live);
+        before[s] = states_.load_before(s, t, b, unit, live);
         after[s] = load_first(states_.at(s, row) + unit, live);
-        d[s] = d_h ? (carries(s) ? load_first(carry(s, b) + unit, live) : Vec<T>(0))
+        d[s] = d_h ? (carries<Cell>(s) ? load_first(carry(s, b) + unit, live) : Vec<T>(0))
                    : load_first(args_.grad_hn[s] + b * hidden + unit, live);
       }
       for (int k = 0; k < Cell::kSaved; k++)
@@ -80,7 +81,7 @@ class BackwardPass {
         if constexpr (!Cell::kGatesAdd) store_first(args_.d_h_gates + at, back.dh[g], live);
       }
       for (int s = 0; s < Cell::kStates; s++)
-        if (carries(s)) store_first(carry(s, b) + unit, back.d_before[s], live);
+        if (carries<Cell>(s)) store_first(carry(s, b) + unit, back.d_before[s], live);
     }
   }
 
@@ -95,7 +96,7 @@ class BackwardPass {
                     if (unit >= args_.hidden) return;
                     for (int s = 0; s < Cell::kStates; s++)
                       args_.d_hx[s][b * args_.hidden + unit] =
-                          (s == 0 ? d_h[v] : T(0)) + (carries(s) ? carry(s, b)[unit] : T(0));
+                          (s == 0 ? d_h[v] : T(0)) + (carries<Cell>(s) ? carry(s, b)[unit] : T(0));
                   }
                 });
   }
@@ -105,7 +106,7 @@ class BackwardPass {
 
   const RnnBackward<T>& args_;
   HiddenGradient<Cell, T> d_h_;
-  States<Cell, const T> states_;
+  States<Cell, RnnBackward<T>> states_;
   std::vector<T> carry_;  // [kStates, batch, H]: gradients on their way to the step before
 };
 

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "recurrent_product.h"
-#include "rnn.h"
 #include "rnn_states.h"
 #include "simd_math.h"
+#include "team.h"
 
 namespace fastlm::cpu {
 
@@ -25,7 +25,7 @@ class ForwardPass {
       step(t, begin, split);
       step(t, split, rows);
     }
-    states_.copy_final(walk, args_.hn, begin, end);
+    states_.copy_final(begin, end);
   }
 
  private:
@@ -34,7 +34,7 @@ class ForwardPass {
     for (int64_t panel = 0; panel < count_panels<T>(args_.hidden); panel++)
       for_row_blocks(begin, end, [&](int64_t first, int count) {
         typename HiddenGates<Cell, T>::TileType h_gates;
-        const auto h = states_.before(args_.walk, 0, t, first);
+        const auto h = states_.before(0, t, first);
         h_gates_.fill(h_gates, panel, count, h.data, h.stride);
         for (int r = 0; r < count; r++) finish(t, first + r, panel, h_gates, r);
       });
@@ -56,7 +56,7 @@ class ForwardPass {
         if (args_.b_ih) x[g] += load_first(args_.b_ih + g * hidden + unit, live);
         h[g] = load(h_gates.v[g][r] + v);
       }
-      for (int s = 0; s < Cell::kStates; s++) before[s] = states_.load_before(args_.walk, s, t, b, unit, live);
+      for (int s = 0; s < Cell::kStates; s++) before[s] = states_.load_before(s, t, b, unit, live);
       const auto f = Cell::forward(x, h, before);
       for (int s = 0; s < Cell::kStates; s++) store_first(states_.at(s, row) + unit, f.after[s], live);
       for (int k = 0; k < Cell::kSaved; k++)
@@ -66,7 +66,7 @@ class ForwardPass {
 
   const RnnForward<T>& args_;
   HiddenGates<Cell, T> h_gates_;
-  States<Cell, T> states_;
+  States<Cell, RnnForward<T>> states_;
 };
 
 template <class Cell, class T>

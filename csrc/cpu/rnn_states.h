@@ -3,64 +3,51 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <vector>
 
-#include "../core/rnn/cell.h"
-#include "../core/rnn/sequence.h"
-#include "rnn.h"
+#include "../core/rnn/recurrence.h"
 #include "simd.h"
 
 namespace fastlm::cpu {
 
-// T is const in the backward pass.
-template <class Cell, class T>
+// Args: RnnForward or RnnBackward.
+template <class Cell, class Args>
 class States {
  public:
-  template <class Args>
-  explicit States(const Args& args)
-      : output_(args.output),
-        output_stride_(args.output_stride),
-        saved_(args.saved),
-        hidden_(args.hidden),
-        hx_(args.hx) {}
+  explicit States(const Args& args) : args_(args) {}
 
   // State s of a row, after its step.
-  T* at(int s, int64_t row) const {
-    return s == 0 ? output_ + row * output_stride_ : saved_ + (row * kSlots<Cell> + Cell::kSaved + s - 1) * hidden_;
-  }
+  auto at(int s, int64_t row) const { return state_after<Cell>(args_, s, row); }
 
-  struct Rows {
-    const T* data;  // null: zeros
-    int64_t stride;
-  };
-
-  // State s before step t, for sequence b and those after it that come from the same place.
-  Rows before(const Walk& walk, int s, int64_t t, int64_t b) const {
+  // State s before step t, for sequence b and those after it that come from the same place; null data: zeros.
+  auto before(int s, int64_t t, int64_t b) const {
+    using T = std::remove_pointer_t<decltype(args_.output)>;
+    struct Rows {
+      const T* data;
+      int64_t stride;
+    };
+    const Walk& walk = args_.walk;
     if (b < walk.continued(t))
-      return {at(s, walk.sequence.row(walk.before(t), b)), s == 0 ? output_stride_ : kSlots<Cell> * hidden_};
-    return {hx_[s] ? hx_[s] + b * hidden_ : nullptr, hidden_};
+      return Rows{at(s, walk.sequence.row(walk.before(t), b)),
+                  s == 0 ? args_.output_stride : kSlots<Cell> * args_.hidden};
+    return Rows{args_.hx[s] ? args_.hx[s] + b * args_.hidden : nullptr, args_.hidden};
   }
 
-  auto load_before(const Walk& walk, int s, int64_t t, int64_t b, int64_t unit, int live) const {
-    using Number = std::remove_const_t<T>;
-    const T* data = before(walk, s, t, b).data;
-    return data ? load_first(data + unit, live) : Vec<Number>(0);
+  auto load_before(int s, int64_t t, int64_t b, int64_t unit, int live) const {
+    const auto* data = before(s, t, b).data;
+    return data ? load_first(data + unit, live) : decltype(load_first(data, live))(0);
   }
 
   // The states after the last step of sequences [begin, end).
-  void copy_final(const Walk& walk, const std::vector<std::remove_const_t<T>*>& hn, int64_t begin, int64_t end) const {
+  void copy_final(int64_t begin, int64_t end) const {
+    const Walk& walk = args_.walk;
     for (int64_t t = 0; t < walk.sequence.steps; t++)
       for (int64_t b = std::max(begin, walk.continuing(t)); b < std::min(end, walk.sequence.rows(t)); b++)
         for (int s = 0; s < Cell::kStates; s++)
-          std::copy_n(at(s, walk.sequence.row(t, b)), hidden_, hn[s] + b * hidden_);
+          std::copy_n(at(s, walk.sequence.row(t, b)), args_.hidden, args_.hn[s] + b * args_.hidden);
   }
 
  private:
-  T* output_;
-  int64_t output_stride_;
-  T* saved_;
-  int64_t hidden_;
-  std::vector<const std::remove_const_t<T>*> hx_;
+  const Args& args_;
 };
 
 // Sequences that make a thread worth its start: about 100,000 multiply-adds.

@@ -1,6 +1,6 @@
 // Dropout on the CPU.
+#include "../core/half.h"
 #include "../cpu/dropout.h"
-#include "../cpu/half.h"
 #include "dropout.h"
 #include "team.h"
 
@@ -21,9 +21,9 @@ struct Cpu {
       case ScalarType::Double:
         return on(double());
       case ScalarType::Half:
-        return on(cpu::Half());
+        return on(Half());
       case ScalarType::BFloat16:
-        return on(cpu::BFloat16());
+        return on(BFloat16());
       default:
         check(false, "dropout: expected a floating point tensor, got ", torch::headeronly::toString(type));
     }

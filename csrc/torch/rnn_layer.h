@@ -1,168 +1,82 @@
-// One recurrent layer, both directions, for any device: checks, input products, reductions over time.
+// One recurrent layer, both directions, for any device: input products, the recurrence, reductions over time.
 //
-// Device supplies what goes step by step: forward<T>(cell, DirectionForward), backward<T>(cell, DirectionBackward).
-// Shapes as in fastlm/ops/rnn.py. D = directions, N = rows (steps x batch, or the rows of a PackedSequence).
+// Device(layer) supplies what goes step by step: walk(reverse), forward(cell, RnnForward<T>) and
+// backward(cell, RnnBackward<T>). Shapes as in fastlm/ops/rnn.py. D = directions, N = rows (steps x batch, or the rows
+// of a PackedSequence).
 #pragma once
 
 #include <tuple>
+#include <type_traits>
 
-#include "../core/rnn/cells.h"
-#include "../core/rnn/sequence.h"
-#include "aten.h"
+#include "../core/rnn/recurrence.h"
+#include "layer.h"
 
 namespace fastlm {
 
-struct CellTraits {
-  int64_t gates, states, slots;
-  bool diagonal, gates_add;
-};
+namespace detail {
 
-inline CellTraits traits_of(const std::string& cell) {
-  return with_cell(cell, []<class Cell>(Cell) {
-    return CellTraits{Cell::kGates, Cell::kStates, kSlots<Cell>, Cell::kRecurrence == Recurrence::kDiagonal,
-                      Cell::kGatesAdd};
-  });
+template <class T>
+const T* data(const Tensor& tensor) {
+  return tensor.const_data_ptr<T>();
 }
 
-struct Weights {  // a tensor for each direction; no biases: empty lists
-  Tensors w_ih, w_hh, b_ih, b_hh;
+template <class T>
+const T* data(const std::optional<Tensor>& tensor) {
+  return tensor ? tensor->const_data_ptr<T>() : nullptr;
+}
 
-  int64_t directions() const { return int64_t(w_ih.size()); }
-  std::optional<Tensor> input_bias(int64_t d) const { return b_ih.empty() ? std::nullopt : std::optional(b_ih[d]); }
-  std::optional<Tensor> hidden_bias(int64_t d) const { return b_hh.empty() ? std::nullopt : std::optional(b_hh[d]); }
-};
-
-// The layout of the rows, with the arrays that it points to (on the host).
-struct Layout {
-  std::vector<int64_t> batch_sizes, offsets;
-  int64_t steps, batch, rows;
-
-  Layout(const Tensor& input, const std::optional<Tensor>& sizes) {
-    if (sizes) {
-      check(input.dim() == 2, "rnn_layer: packed input must have 2 dimensions, got ", input.dim());
-      check(sizes->is_cpu() && sizes->scalar_type() == ScalarType::Long && sizes->dim() == 1 && sizes->numel() > 0,
-            "rnn_layer: batch_sizes must be a non-empty 1D int64 tensor on the CPU");
-      const Tensor dense = torch::stable::contiguous(*sizes);
-      const int64_t* first = dense.const_data_ptr<int64_t>();
-      batch_sizes.assign(first, first + dense.numel());
-      steps = dense.numel();
-      batch = batch_sizes[0];
-      rows = 0;
-      for (int64_t t = 0; t < steps; t++) {
-        check(batch_sizes[t] > 0 && batch_sizes[t] <= (t ? batch_sizes[t - 1] : batch),
-              "rnn_layer: batch_sizes must be positive and never grow");
-        offsets.push_back(rows);
-        rows += batch_sizes[t];
-      }
-      check(rows == input.size(0), "rnn_layer: batch_sizes sum to ", rows, ", but input has ", input.size(0), " rows");
-    } else {
-      check(input.dim() == 3, "rnn_layer: input must have 3 dimensions, got ", input.dim());
-      steps = input.size(0), batch = input.size(1), rows = steps * batch;
-      check(steps > 0, "rnn_layer: expected sequence length to be larger than 0");
-    }
+// Direction d of a state each, [D, batch, H].
+template <class Pointer>
+void fill(Pointer (&pointers)[kMaxStates], const Layer& layer, int64_t d, const Tensors& states) {
+  using T = std::remove_pointer_t<Pointer>;
+  for (size_t s = 0; s < states.size(); s++) {
+    if constexpr (std::is_const_v<T>)
+      pointers[s] = data<std::remove_const_t<T>>(states[s]);
+    else
+      pointers[s] = states[s].mutable_data_ptr<T>();
+    pointers[s] += d * layer.layout.batch * layer.hidden;
   }
+}
 
-  Walk walk(bool reverse) const {
-    if (batch_sizes.empty()) return {{steps, batch}, reverse};
-    return {{steps, batch, batch_sizes.data(), offsets.data()}, reverse};
-  }
-};
+template <class T>
+RnnForward<T> forward_arguments(const Layer& layer, int64_t d, const Walk& walk, const Tensor& x_gates,
+                                const Tensor& output, const Tensor& saved, const Tensors& hn) {
+  RnnForward<T> args{};
+  args.walk = walk;
+  args.hidden = layer.hidden;
+  args.x_gates = data<T>(x_gates);
+  args.b_ih = data<T>(layer.weights.input_bias(d));
+  args.b_hh = data<T>(layer.weights.hidden_bias(d));
+  args.w_hh = data<T>(layer.weights.w_hh[d]);
+  fill(args.hx, layer, d, layer.hx);
+  args.output = output.mutable_data_ptr<T>() + d * layer.hidden;
+  args.output_stride = layer.weights.directions() * layer.hidden;
+  args.saved = saved.mutable_data_ptr<T>() + d * layer.layout.rows * layer.traits.slots * layer.hidden;
+  fill(args.hn, layer, d, hn);
+  return args;
+}
 
-struct Layer {
-  std::string cell;
-  CellTraits traits;
-  Weights weights;
-  Tensor input;  // [N, input_size], contiguous
-  Tensors hx;    // a state each: [D, batch, H]; empty: zeros
-  Layout layout;
-  int64_t hidden;
+template <class T>
+RnnBackward<T> backward_arguments(const Layer& layer, int64_t d, const Walk& walk, const Tensor& output,
+                                  const Tensor& saved, const Tensor& grad_output, const Tensors& grad_hn,
+                                  const Tensor& d_x_gates, const Tensor& d_h_gates, const Tensors& d_hx) {
+  RnnBackward<T> args{};
+  args.walk = walk;
+  args.hidden = layer.hidden;
+  args.w_hh = data<T>(layer.weights.w_hh[d]);
+  fill(args.hx, layer, d, layer.hx);
+  args.output = data<T>(output) + d * layer.hidden;
+  args.output_stride = args.grad_output_stride = layer.weights.directions() * layer.hidden;
+  args.saved = data<T>(saved) + d * layer.layout.rows * layer.traits.slots * layer.hidden;
+  args.grad_output = data<T>(grad_output) + d * layer.hidden;
+  fill(args.grad_hn, layer, d, grad_hn);
+  args.d_x_gates = d_x_gates.mutable_data_ptr<T>();
+  args.d_h_gates = d_h_gates.mutable_data_ptr<T>();
+  fill(args.d_hx, layer, d, d_hx);
+  return args;
+}
 
-  Layer(const Tensor& x, const Tensors& states, Weights w, const std::optional<Tensor>& batch_sizes,
-        const std::string& name)
-      : cell(name), traits(traits_of(name)), weights(std::move(w)), layout(x, batch_sizes) {
-    const int64_t D = weights.directions();
-    check(D == 1 || D == 2, "rnn_layer: expected weights for 1 or 2 directions, got ", D);
-    check(int64_t(weights.w_hh.size()) == D && (weights.b_ih.empty() || int64_t(weights.b_ih.size()) == D) &&
-              weights.b_ih.size() == weights.b_hh.size(),
-          "rnn_layer: expected as many w_ih, w_hh, b_ih and b_hh as directions");
-    const int64_t features = x.size(-1), G = traits.gates;
-    check(weights.w_ih[0].dim() == 2, "rnn_layer: w_ih must have 2 dimensions, got ", weights.w_ih[0].dim());
-    hidden = weights.w_ih[0].size(0) / G;
-    check(hidden > 0, "rnn_layer: hidden_size must be greater than zero");
-    input = torch::stable::reshape(torch::stable::contiguous(x), {layout.rows, features});
-    for (int64_t d = 0; d < D; d++) {
-      prepare(weights.w_ih[d], "w_ih", {G * hidden, features});
-      if (traits.diagonal)
-        prepare(weights.w_hh[d], "w_hh", {G * hidden});
-      else
-        prepare(weights.w_hh[d], "w_hh", {G * hidden, hidden});
-      if (!weights.b_ih.empty()) {
-        prepare(weights.b_ih[d], "b_ih", {G * hidden});
-        prepare(weights.b_hh[d], "b_hh", {G * hidden});
-      }
-    }
-    check(states.empty() || int64_t(states.size()) == traits.states, "rnn_layer: ", cell, " has ", traits.states,
-          " states, got ", states.size());
-    hx = states;
-    for (Tensor& state : hx) prepare(state, "hx", {D, layout.batch, hidden});
-  }
-
-  Tensor empty(std::vector<int64_t> shape) const { return torch::stable::new_empty(input, shape); }
-  std::vector<int64_t> output_shape() const {
-    const int64_t width = weights.directions() * hidden;
-    return layout.batch_sizes.empty() ? std::vector{layout.steps, layout.batch, width}
-                                      : std::vector{layout.rows, width};
-  }
-
-  // h before each row's step, [N, H]: the operand of the gradient of U.
-  Tensor hidden_before(const Tensor& output, int64_t d) const {
-    const Tensor all = torch::stable::reshape(output, {layout.rows, weights.directions() * hidden});
-    const Tensor h = torch::stable::narrow(const_cast<Tensor&>(all), 1, d * hidden, hidden);
-    const Tensor start =
-        hx.empty() ? torch::stable::new_zeros(input, {layout.batch, hidden}) : torch::stable::select(hx[0], 0, d);
-    const int64_t rest = layout.rows - layout.batch;
-    if (layout.batch_sizes.empty())
-      return d == 0 ? concatenate({start, rows_of(h, 0, rest)})
-                    : concatenate({rows_of(h, layout.batch, layout.rows), start});
-    const Walk walk = layout.walk(d == 1);
-    const Tensor index = torch::stable::empty({layout.rows}, ScalarType::Long);
-    int64_t* at = index.mutable_data_ptr<int64_t>();
-    for (int64_t t = 0; t < layout.steps; t++)
-      for (int64_t b = 0; b < layout.batch_sizes[t]; b++)
-        *at++ = b < walk.continued(t) ? walk.sequence.row(walk.before(t), b) : layout.rows + b;
-    return select_rows(concatenate({h, start}), torch::stable::to(index, input.device()));
-  }
-
- private:
-  void prepare(Tensor& tensor, const char* what, std::initializer_list<int64_t> shape) const {
-    check(tensor.scalar_type() == input.scalar_type(), "rnn_layer: ", what, " must have the dtype of input, ",
-          torch::headeronly::toString(input.scalar_type()), ", got ",
-          torch::headeronly::toString(tensor.scalar_type()));
-    check(tensor.is_cpu() == input.is_cpu() && tensor.get_device_index() == input.get_device_index(),
-          "rnn_layer: ", what, " must be on the device of input");
-    std::string expected;
-    for (int64_t size : shape) expected += (expected.empty() ? "" : ", ") + std::to_string(size);
-    check(has_shape(tensor, shape), "rnn_layer: expected ", what, " of shape [", expected, "], got ", shape_of(tensor));
-    tensor = torch::stable::contiguous(tensor);
-  }
-};
-
-// What one direction of a layer works on; the arrays as in csrc/cpu/rnn.h.
-struct DirectionForward {
-  const Layer& layer;
-  int64_t direction;
-  Tensor x_gates, output, saved;
-  Tensors hn;
-};
-
-struct DirectionBackward {
-  const Layer& layer;
-  int64_t direction;
-  Tensor output, saved, grad_output;
-  Tensors grad_hn;
-  Tensor d_x_gates, d_h_gates;
-  Tensors d_hx;
-};
+}  // namespace detail
 
 template <class Device>
 std::tuple<Tensor, Tensors, Tensor> rnn_layer(const Tensor& x, const Tensors& hx, const Tensors& w_ih,
@@ -174,9 +88,12 @@ std::tuple<Tensor, Tensors, Tensor> rnn_layer(const Tensor& x, const Tensors& hx
   const Tensor saved = layer.empty({D, N, layer.traits.slots * layer.hidden});
   Tensors hn;
   for (int64_t s = 0; s < layer.traits.states; s++) hn.push_back(layer.empty({D, layer.layout.batch, layer.hidden}));
+  const Device device(layer);
   for (int64_t d = 0; d < D; d++) {
     const Tensor x_gates = mm(layer.input, transposed(layer.weights.w_ih[d]));
-    Device::forward(DirectionForward{layer, d, x_gates, output, saved, hn});
+    dispatch_floating("rnn_layer", x.scalar_type(), [&]<class T>(T) {
+      device.forward(cell, detail::forward_arguments<T>(layer, d, device.walk(d == 1), x_gates, output, saved, hn));
+    });
   }
   return {output, hn, saved};
 }
@@ -192,12 +109,17 @@ std::tuple<Tensor, Tensors, Tensors, Tensors, Tensors, Tensors> rnn_layer_backwa
   for (const Tensor& grad : grad_hn) dense_grad_hn.push_back(torch::stable::contiguous(grad));
   if (wants_hx)
     for (int64_t s = 0; s < layer.traits.states; s++) d_hx.push_back(layer.empty({D, layer.layout.batch, H}));
+  const Tensor dense_grad_output = torch::stable::contiguous(grad_output);
+  const Device device(layer);
   std::optional<Tensor> d_input;
   for (int64_t d = 0; d < D; d++) {
     const Tensor d_x_gates = layer.empty({N, G * H});
     const Tensor d_h_gates = layer.traits.gates_add ? d_x_gates : layer.empty({N, G * H});
-    Device::backward(DirectionBackward{layer, d, output, saved, torch::stable::contiguous(grad_output), dense_grad_hn,
-                                       d_x_gates, d_h_gates, d_hx});
+    dispatch_floating("rnn_layer_backward", x.scalar_type(), [&]<class T>(T) {
+      device.backward(cell,
+                      detail::backward_arguments<T>(layer, d, device.walk(d == 1), output, saved, dense_grad_output,
+                                                    dense_grad_hn, d_x_gates, d_h_gates, d_hx));
+    });
     if (wants_input) {
       const Tensor part = mm(d_x_gates, layer.weights.w_ih[d]);
       d_input = d_input ? add(*d_input, part) : part;

@@ -39,10 +39,10 @@ void check(Problem<Cell> problem, int threads) {
   std::vector<T> output(problem.rows * stride, T(-9)), saved(problem.rows * kSlots<Cell> * H),
       grad(problem.rows * stride);
   std::vector<std::vector<T>> hx, grad_hn, hn(S, std::vector<T>(state)), d_hx = hn;
-  cpu::RnnForward<T> f{problem.walk(), H,      x_gates.data(), b_ih.data(), b_hh.data(), w_hh.data(), {},
-                       output.data(),  stride, saved.data(),   {}};
+  RnnForward<T> f{problem.walk(), H,      x_gates.data(), b_ih.data(), b_hh.data(), w_hh.data(), {},
+                  output.data(),  stride, saved.data(),   {}};
   for (int s = 0; s < S; s++) hx.push_back(as<T>(problem.hx[s])), grad_hn.push_back(as<T>(problem.grad_hn[s]));
-  for (int s = 0; s < S; s++) f.hx.push_back(hx[s].data()), f.hn.push_back(hn[s].data());
+  for (int s = 0; s < S; s++) f.hx[s] = hx[s].data(), f.hn[s] = hn[s].data();
   cpu::forward_pass<Cell>(f, team);
 
   const auto rows = [&](const std::vector<T>& strided) {
@@ -60,20 +60,13 @@ void check(Problem<Cell> problem, int threads) {
   for (int64_t r = 0; r < problem.rows; r++)
     for (int64_t u = 0; u < H; u++) grad[r * stride + u] = T(problem.grad_output[r * H + u]);
   std::vector<T> d_x(problem.rows * Cell::kGates * H), d_h(d_x);
-  cpu::RnnBackward<T> b{problem.walk(),
-                        H,
-                        w_hh.data(),
-                        f.hx,
-                        output.data(),
-                        stride,
-                        saved.data(),
-                        grad.data(),
-                        stride,
-                        {},
-                        d_x.data(),
-                        Cell::kGatesAdd ? d_x.data() : d_h.data(),
-                        {}};
-  for (int s = 0; s < S; s++) b.grad_hn.push_back(grad_hn[s].data()), b.d_hx.push_back(d_hx[s].data());
+  RnnBackward<T> b{};
+  b.walk = problem.walk(), b.hidden = H, b.w_hh = w_hh.data();
+  b.output = output.data(), b.output_stride = stride, b.saved = saved.data();
+  b.grad_output = grad.data(), b.grad_output_stride = stride;
+  b.d_x_gates = d_x.data(), b.d_h_gates = Cell::kGatesAdd ? d_x.data() : d_h.data();
+  for (int s = 0; s < S; s++) b.hx[s] = hx[s].data();
+  for (int s = 0; s < S; s++) b.grad_hn[s] = grad_hn[s].data(), b.d_hx[s] = d_hx[s].data();
   cpu::backward_pass<Cell>(b, team);
   expect_near(d_x, problem.d_x_gates, "d_x_gates");
   expect_near(Cell::kGatesAdd ? d_x : d_h, problem.d_h_gates, "d_h_gates");

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace fastlm::cpu {
+namespace fastlm {
 
 using Half = _Float16;
 
@@ -20,4 +20,4 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }
 };
 
-}  // namespace fastlm::cpu
+}  // namespace fastlm
