@@ -53,7 +53,7 @@ class Table:
     def ngrams(self, order: int, begin: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """N-grams begin to end of an order, sorted: [end - begin, order] words, and [end - begin] counts."""
     def estimate(self, smoothing: str, parameters: dict[str, float]) -> Model: ...
-    def save(self, path: str) -> None: ...
+    def save(self, path: str | bytes) -> None: ...
 
 class Model:
     table: Table
@@ -67,7 +67,7 @@ class Model:
         """P(word | context) for each word of the vocabulary; ``<s>`` has 0. All zeros where there is none."""
     def generate(self, start: Sequence[int], max_words: int, temperature: float, top_k: int, seed: int) -> list[int]:
         """Words drawn after `start`, ended by 2 where the model ends the sentence; never 0 or 1."""
-    def save(self, path: str) -> None: ...
+    def save(self, path: str | bytes) -> None: ...
 
 class Evaluator:
     """Perplexity of a text that comes in blocks, as Counter takes them."""
@@ -83,12 +83,12 @@ class Evaluation:
     sentences: int
     unknown: int
     """Tokens that are not in the vocabulary."""
-    log10: float
-    """Sum over all tokens."""
+    log10_known: float
+    """Sum over the tokens that are."""
     log10_unknown: float
-    """The part of it that the unknown ones have."""
+    """Sum over the others."""
 
-def load(path: str, verify: bool = True) -> Table | Model:
+def load(path: str | bytes, verify: bool = True) -> Table | Model:
     """Maps a file into memory; `verify` reads it once, for its checksum and its structure."""
 
 def smoothings() -> dict[str, dict[str, tuple[float | None, float, float]]]:

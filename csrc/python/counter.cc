@@ -62,7 +62,7 @@ void add_counter(py::module_& m) {
       .def_readonly("tokens", &Evaluation::tokens)
       .def_readonly("sentences", &Evaluation::sentences)
       .def_readonly("unknown", &Evaluation::unknown)
-      .def_readonly("log10", &Evaluation::log10)
+      .def_readonly("log10_known", &Evaluation::log10_known)
       .def_readonly("log10_unknown", &Evaluation::log10_unknown);
 }
 

@@ -1,1 +1,27 @@
-"""N-gram tables and models: the Python face of the C++ engine."""
+"""N-gram language models: every n-gram of a text with its count, probabilities, files and samples.
+
+>>> table = count_sentences(["the students opened their books", "the students opened their exams"], order=3)
+>>> table["students opened"]
+2
+>>> model = table.estimate("backoff")
+>>> model.next("opened their", k=2)
+[('books', ...), ('exams', ...)]
+"""
+
+from fastlm.ngram._engine import FormatError, smoothings
+from fastlm.ngram.counting import count, count_sentences
+from fastlm.ngram.files import load
+from fastlm.ngram.model import Evaluation, Model, WordScore
+from fastlm.ngram.table import Table
+
+__all__ = [
+    "Evaluation",
+    "FormatError",
+    "Model",
+    "Table",
+    "WordScore",
+    "count",
+    "count_sentences",
+    "load",
+    "smoothings",
+]

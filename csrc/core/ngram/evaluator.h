@@ -12,8 +12,8 @@ struct Evaluation {
   uint64_t tokens = 0;  // words and ends of sentences
   uint64_t sentences = 0;
   uint64_t unknown = 0;      // tokens that are not in the vocabulary
-  double log10 = 0;          // sum over all tokens
-  double log10_unknown = 0;  // the part of it that the unknown ones have
+  double log10_known = 0;    // sum over the tokens that are
+  double log10_unknown = 0;  // sum over the others; apart, as either may be -infinity
 };
 
 class Evaluator {
@@ -43,10 +43,8 @@ class Evaluator {
   void token(Word word) {
     const double log10 = model_.score(state_, word).log10;
     evaluation_.tokens++;
-    evaluation_.log10 += log10;
-    if (word != kUnknown) return;
-    evaluation_.unknown++;
-    evaluation_.log10_unknown += log10;
+    evaluation_.unknown += word == kUnknown;
+    (word == kUnknown ? evaluation_.log10_unknown : evaluation_.log10_known) += log10;
   }
 
   const Model& model_;

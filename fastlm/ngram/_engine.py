@@ -1,0 +1,80 @@
+"""The compiled engine, or what to do where it is missing; and what goes in and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index
+from typing import SupportsIndex
+
+try:
+    from fastlm import _ngram as engine
+except ImportError as error:
+    raise ImportError(
+        f"the n-gram engine fastlm/_ngram.so cannot be loaded ({error}); "
+        "build it: pip install --no-build-isolation --force-reinstall --no-deps <the source folder>"
+    ) from error
+
+FormatError = engine.FormatError
+UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
+UNKNOWN_ID, BEGIN_ID, END_ID = 0, 1, 2
+MAX_ORDER = 32
+"""The engine's; a number above is refused by itself, with this limit in its message."""
+
+Words = str | Sequence[str]
+"""A text whose words stand between ASCII white space, or its words."""
+
+
+def smoothings() -> dict[str, dict[str, tuple[float | None, float, float]]]:
+    """Of each smoothing its parameters: default (None: worked out from the counts), least and greatest value.
+
+    >>> sorted(smoothings())
+    ['add-delta', 'backoff', 'maximum-likelihood']
+    >>> smoothings()["add-delta"]["delta"]
+    (1.0, 1e-09, 1000000000.0)
+    """
+    return engine.smoothings()
+
+
+def words_of(text: Words) -> list[str]:
+    r"""The words of a text, split as the engine splits a file; words that come as a sequence are checked.
+
+    >>> words_of("the\tmovie"), words_of(("the", "movie"))
+    (['the', 'movie'], ['the', 'movie'])
+
+    Raises:
+        ValueError: a word of a sequence is empty or contains white space; a character has no UTF-8 form.
+        TypeError: it is neither.
+    """
+    if isinstance(text, str):
+        return [word.decode() for word in _utf8(text).split()]
+    words = list(text)
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"expected a text or a sequence of words, got one that holds {word!r}")
+        if _utf8(word).split() != [word.encode()]:
+            raise ValueError(f"expected words without white space, got {word!r}")
+    return words
+
+
+def integer(name: str, value: SupportsIndex, least: int, greatest: int) -> int:
+    """The value as an int in a range.
+
+    Raises:
+        TypeError: it is not a whole number.
+        ValueError: it is out of range.
+    """
+    try:
+        number = index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+    if not least <= number <= greatest:
+        limits = f"at least {least}" if number < least and greatest > 2**31 else f"between {least} and {greatest}"
+        raise ValueError(f"{name} must be {limits}, got {number}")
+    return number
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"expected text that can be written as UTF-8, got {text!r}") from None

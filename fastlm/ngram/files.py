@@ -1,0 +1,36 @@
+"""Tables and models in files."""
+
+from __future__ import annotations
+
+import os
+
+from fastlm import _ngram as engine
+from fastlm.ngram.model import Model
+from fastlm.ngram.table import Table
+
+
+def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model:
+    """Maps a file into memory that ``Table.save`` or ``Model.save`` has written.
+
+    Args:
+        path: the file. It must not be changed in place while it is used; ``save`` never does.
+        verify: read the file once, for its checksums and its structure. Without it opening takes no time, whatever
+            the size, but a damaged file may give wrong answers or end the process.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        OSError: the file cannot be opened.
+        FormatError: it is not an n-gram file of this version, or was truncated or altered. A ``ValueError``.
+
+    Example:
+        >>> from fastlm import ngram
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ngram.count_sentences(["a b"], order=2).save(f"{folder}/table")
+        ...     ngram.load(f"{folder}/table")["a b"]
+        1
+    """
+    loaded = engine.load(os.fsencode(path), verify)
+    return Model(loaded) if isinstance(loaded, engine.Model) else Table(loaded)

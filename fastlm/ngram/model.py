@@ -1,0 +1,329 @@
+"""Probabilities of words after others: scores, perplexity, the next word, whole sentences."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlm import _ngram as engine
+from fastlm.ngram._engine import BEGIN, BEGIN_ID, END, END_ID, UNKNOWN_ID, Words, integer, words_of
+from fastlm.ngram.table import Table
+from fastlm.ngram.text import Source, read_sentences, read_sources
+
+
+class WordScore(NamedTuple):
+    """One word of a sentence under a model."""
+
+    word: str
+    """As it was given."""
+    log10: float
+    """log10 P(word | the words before)."""
+    order: int
+    """Words of the longest n-gram of the table that ends here."""
+    unknown: bool
+    """Not in the vocabulary: scored as ``<unk>``."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model foretells a text.
+
+    >>> from fastlm import ngram
+    >>> model = ngram.count_sentences(["a b", "a c"], order=2).estimate("add-delta")
+    >>> evaluation = model.perplexity_of(["a b", "d"])
+    >>> print(evaluation)
+    perplexity ... (without unknown words ...): 5 tokens, 2 sentences, 1 unknown
+    """
+
+    tokens: int
+    """Words and ends of sentences."""
+    sentences: int
+    unknown: int
+    """Tokens that are not in the vocabulary, scored as ``<unk>``."""
+    log10_known: float
+    """Sum of log10 P over the tokens that are in the vocabulary."""
+    log10_unknown: float
+    """Sum of log10 P over the others."""
+
+    @property
+    def log10(self) -> float:
+        """log10 P of the whole text."""
+        return self.log10_known + self.log10_unknown
+
+    @property
+    def perplexity(self) -> float:
+        """P(text) ** (-1 / tokens), over every token, ``<unk>`` and ``</s>`` included; infinite if P is 0."""
+        return _perplexity(self.log10, self.tokens)
+
+    @property
+    def perplexity_known(self) -> float:
+        """The same over the tokens that are in the vocabulary alone."""
+        return _perplexity(self.log10_known, self.tokens - self.unknown)
+
+    def __str__(self) -> str:
+        return (
+            f"perplexity {self.perplexity:.2f} (without unknown words {self.perplexity_known:.2f}): "
+            f"{self.tokens:,} tokens, {self.sentences:,} sentences, {self.unknown:,} unknown"
+        )
+
+
+def _perplexity(log10: float, tokens: int) -> float:
+    exponent = -log10 / tokens
+    return 10.0**exponent if exponent < 308 else float("inf")
+
+
+class Model:
+    """Probabilities of words after others; :meth:`Table.estimate` makes one.
+
+    Words that are not in the vocabulary are scored as ``<unk>``.
+
+    >>> from fastlm import ngram
+    >>> model = ngram.count_sentences(["the cat sat", "the cat ran"], order=3).estimate("maximum-likelihood")
+    >>> round(model.probability("sat", "the cat"), 6)
+    0.5
+    >>> model.score("the cat sat")  # log10
+    -0.301...
+    >>> model.next("the")
+    [('cat', 1.0)]
+    """
+
+    def __init__(self, model: engine.Model) -> None:
+        self._model = model
+        self._table = model.table
+
+    @property
+    def table(self) -> Table:
+        """The counts that the probabilities are made of."""
+        return Table(self._table)
+
+    @property
+    def order(self) -> int:
+        """Words of the longest n-grams: a word and the ``order - 1`` before it."""
+        return self._table.order
+
+    @property
+    def smoothing(self) -> str:
+        """Its name, a key of :func:`fastlm.ngram.smoothings`."""
+        return self._model.smoothing
+
+    @property
+    def parameters(self) -> dict[str, list[float]]:
+        """Of the smoothing, as used: one number for all orders, or one for each."""
+        return self._model.parameters
+
+    def scores(self, sentence: Words, *, bos: bool = True, eos: bool = True) -> list[WordScore]:
+        """Each word of a sentence, given those before it.
+
+        Args:
+            sentence: text, or words.
+            bos: the sentence begins here: ``<s>`` stands before the first word.
+            eos: the sentence ends here: ``</s>`` is scored too.
+
+        Raises:
+            ValueError: ``<s>`` or ``</s>`` is among the words.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> model = ngram.count_sentences(["a b"], order=2).estimate("maximum-likelihood")
+            >>> model.scores("a")
+            [WordScore(word='a', log10=0.0, order=2, unknown=False),
+             WordScore(word='</s>', log10=-inf, order=1, unknown=False)]
+        """
+        words = [*_sentence(sentence), *([END] if eos else [])]
+        ids = self._ids(words)
+        log10, order = self._model.score(ids, [BEGIN_ID] if bos else [])
+        return [
+            WordScore(word, p, n, i == UNKNOWN_ID)
+            for word, p, n, i in zip(words, log10.tolist(), order.tolist(), ids, strict=True)
+        ]
+
+    def score(self, sentence: Words, *, bos: bool = True, eos: bool = True) -> float:
+        """log10 P of a sentence; ``-inf`` if the model holds it impossible. Arguments as for :meth:`scores`."""
+        return sum(word.log10 for word in self.scores(sentence, bos=bos, eos=eos))
+
+    def probability(self, word: str, context: Words = ()) -> float:
+        """P(word | context).
+
+        Args:
+            word: or ``</s>``, for the end of the sentence.
+            context: the words before, of which the last ``order - 1`` matter; ``<s>`` as the first word stands for
+                the begin of a sentence.
+
+        Raises:
+            ValueError: ``word`` is not one word, or is ``<s>``, which is never foretold; ``context`` holds ``</s>``,
+                or ``<s>`` behind another word.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> model = ngram.count_sentences(["a b", "b"], order=2).estimate("maximum-likelihood")
+            >>> round(model.probability("a", "<s>"), 6)
+            0.5
+        """
+        words = words_of(word)
+        if len(words) != 1 or words == [BEGIN]:
+            raise ValueError(f"expected one word that can follow, got {word!r}")
+        log10, _ = self._model.score(self._ids(words), self._ids(_context(context)))
+        return float(10.0 ** log10[0].astype(np.float64))
+
+    def distribution(self, context: Words = ()) -> NDArray[np.float32]:
+        """P(word | context) of every word, in the order of ``table.vocabulary``: [V].
+
+        All are 0 where maximum likelihood has no distribution: after a context that never occurs.
+
+        Args:
+            context: see :meth:`probability`.
+
+        Raises:
+            ValueError: as :meth:`probability`.
+        """
+        return self._model.distribution(self._ids(_context(context)))
+
+    def next(self, context: Words = (), k: int = 10) -> list[tuple[str, float]]:
+        """The words that most probably come next, with their probabilities, the most probable first.
+
+        ``</s>``, the end of the sentence, may be among them, and ``<unk>``, any word outside the vocabulary.
+
+        Args:
+            context: see :meth:`probability`.
+            k: how many; fewer are returned where fewer have a probability above 0.
+
+        Raises:
+            ValueError: as :meth:`probability`; ``k`` is not at least 1.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> ngram.count_sentences(["a b", "a b", "a c"], order=2).estimate("maximum-likelihood").next("a", k=1)
+            [('b', 0.666...)]
+        """
+        k = integer("k", k, 1, 2**63)
+        p = self.distribution(context)
+        chosen = np.argpartition(-p, k - 1)[:k] if k < len(p) else np.arange(len(p))
+        least = p[chosen].min()
+        chosen = np.flatnonzero((p >= least) & (p > 0))  # ties at the edge too, so that their order is fixed
+        chosen = chosen[np.argsort(-p[chosen], kind="stable")][:k]
+        return [(self._table.word(int(i)), float(p[i])) for i in chosen]
+
+    def generate(
+        self,
+        prompt: Words = (),
+        *,
+        max_words: int = 50,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int | None = None,
+        bos: bool = True,
+    ) -> str:
+        """Draws a sentence, word by word; ``<unk>`` is never drawn.
+
+        Args:
+            prompt: words that it begins with.
+            max_words: stop after so many drawn words, if the sentence has not ended before.
+            temperature: of the distribution: below 1 makes probable words more probable, 0 takes always the most
+                probable one.
+            top_k: draw among the k most probable words only; 0: among all.
+            seed: the same seed gives the same sentence; None: another one each time.
+            bos: the prompt begins the sentence. False: it may stand anywhere in one.
+
+        Returns:
+            The prompt and the words drawn.
+
+        Raises:
+            ValueError: an argument is out of range; ``<s>`` or ``</s>`` is in the prompt; the model has no
+                distribution after it, because it never occurs and the smoothing leaves nothing for that.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> ngram.count_sentences(["a b c"], order=2).estimate("maximum-likelihood").generate("a")
+            'a b c'
+        """
+        words = _sentence(prompt)
+        start = [*([BEGIN_ID] if bos else []), *self._ids(words)]
+        drawn = self._model.generate(
+            start,
+            integer("max_words", max_words, 0, 2**63 - 1),
+            float(temperature),
+            integer("top_k", top_k, 0, 2**63 - 1),
+            secrets.randbits(64) if seed is None else integer("seed", seed, 0, 2**64 - 1),
+        )
+        return " ".join([*words, *(self._table.word(i) for i in drawn if i != END_ID)])
+
+    def perplexity(self, texts: Source | Iterable[Source], *, errors: str = "strict") -> Evaluation:
+        """How well the model foretells a text: its perplexity, with and without unknown words.
+
+        Args:
+            texts: as for :func:`fastlm.ngram.count`, from which the text should not be a part.
+            errors: what is done about invalid UTF-8, as for :func:`fastlm.ngram.count`.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: the text is empty, or is not one; see :func:`fastlm.ngram.count`.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> import io
+            >>> model = ngram.count_sentences(["a"], order=1).estimate("maximum-likelihood")
+            >>> round(model.perplexity(io.BytesIO(b"a")).perplexity, 6)
+            2.0
+        """
+        evaluator = engine.Evaluator(self._model, errors=errors)
+        read_sources(evaluator, texts, lambda: None)
+        return _evaluation(evaluator.finish())
+
+    def perplexity_of(self, sentences: Iterable[str], *, errors: str = "strict") -> Evaluation:
+        """The same of sentences in memory.
+
+        Args:
+            sentences: each a str, its words between ASCII white space.
+            errors: as for :meth:`perplexity`.
+
+        Raises:
+            TypeError: a sentence is not a str.
+            ValueError: as :meth:`perplexity`.
+        """
+        evaluator = engine.Evaluator(self._model, errors=errors)
+        read_sentences(evaluator, sentences, lambda: None)
+        return _evaluation(evaluator.finish())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a file, counts and probabilities, that :func:`fastlm.ngram.load` maps into memory.
+
+        It is written under another name and renamed at the end, so that the file is never a part of one.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._model.save(os.fsencode(path))
+
+    def __repr__(self) -> str:
+        n = sum(self._table.counts)
+        return f"<Model of order {self.order}, {self.smoothing}: {self._table.tokens:,} tokens, {n:,} n-grams>"
+
+    def _ids(self, words: list[str]) -> list[int]:
+        return [self._table.id(word) for word in words]
+
+
+def _sentence(text: Words) -> list[str]:
+    words = words_of(text)
+    for word in words:
+        if word in (BEGIN, END):
+            raise ValueError(f"{word!r} is reserved for the bounds of a sentence; leave it out of {text!r}")
+    return words
+
+
+def _context(text: Words) -> list[str]:
+    words = words_of(text)
+    if END in words or BEGIN in words[1:]:
+        raise ValueError(f"a context lies in one sentence: no {END!r}, {BEGIN!r} only as its first word; got {text!r}")
+    return words
+
+
+def _evaluation(found: engine.Evaluation) -> Evaluation:
+    if found.tokens == 0:
+        raise ValueError("the text is empty: expected at least one line")
+    return Evaluation(found.tokens, found.sentences, found.unknown, found.log10_known, found.log10_unknown)
