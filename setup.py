@@ -26,6 +26,16 @@ STABLE_ABI = [
     "-DTORCH_STABLE_ONLY",
 ]  # 2.10: one build serves all later ones
 CXX_FLAGS = ["-std=c++20", "-O3", "-g0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi"]
+# A register that is spilled, or an array that is indexed at run time, is an error too: it would go through local memory.
+NVCC_FLAGS = [
+    "-std=c++20",
+    "-O3",
+    "-Werror=all-warnings",
+    "-Xptxas=-warn-spills,-warn-lmem-usage",
+    "-Xcompiler=-fvisibility=hidden",
+]
+# torch's flags take away the conversions of the 16-bit types.
+NVCC_FLAGS += ["-U__CUDA_NO_HALF_CONVERSIONS__", "-U__CUDA_NO_BFLOAT16_CONVERSIONS__"]
 
 
 def stop(sentence):
@@ -96,11 +106,17 @@ def cuda_home():
     if os.environ.get("FASTLM_CUDA", "1") == "0":
         print("fastlm: FASTLM_CUDA=0, building without the CUDA library")
         return None
-    home = cpp_extension.CUDA_HOME
-    if home is None or shutil.which("nvcc", path=os.path.join(home, "bin")) is None:
+    chosen = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
+    folders = [chosen] if chosen else ["", "/usr/local/cuda"]
+    found = (shutil.which("nvcc", path=os.path.join(folder, "bin") if folder else None) for folder in folders)
+    nvcc = next(filter(None, found), None)
+    if nvcc is None:
         print("fastlm: nvcc was not found, building without the CUDA library; set CUDA_HOME to build with it")
         return None
-    return home
+    # It may be a link or a script elsewhere, but knows where its toolkit is.
+    plan = subprocess.run([nvcc, "--dryrun", "-c", "any.cu"], capture_output=True, text=True).stderr
+    top = re.search(r"^#\$ TOP=(.*)$", plan, re.M)
+    return os.path.realpath(top[1] if top else os.path.dirname(os.path.dirname(nvcc)))
 
 
 def default_arch_list(home):
@@ -111,6 +127,7 @@ def default_arch_list(home):
 
 
 def cuda_extension(home):
+    cpp_extension.CUDA_HOME = home  # torch looks for it only where it was built with CUDA itself
     if not torch.cuda.is_available():
         os.environ.setdefault("TORCH_CUDA_ARCH_LIST", default_arch_list(home))
     # With a CPU-only torch, its ninja rule for nvcc does not follow includes: a change of a header changes the command.
@@ -123,7 +140,7 @@ def cuda_extension(home):
         library_dirs=[*cpp_extension.library_paths(), os.path.join(home, "lib64"), os.path.join(home, "lib")],
         extra_compile_args={
             "cxx": [*CXX_FLAGS, *STABLE_ABI, *torch_headers(), "-DUSE_CUDA"],
-            "nvcc": ["-std=c++20", "-O3", "-Werror=all-warnings", f"-DFASTLM_HEADERS={headers.hexdigest()[:8]}"],
+            "nvcc": [*NVCC_FLAGS, f"-DFASTLM_HEADERS={headers.hexdigest()[:8]}"],
         },
         # --no-as-needed keeps the link to libtorch, which in a CUDA build of torch brings the CUDA symbols at load time
         extra_link_args=["-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10", "-Wl,--as-needed"]

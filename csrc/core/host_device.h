@@ -1,8 +1,10 @@
-// One word for functions that run on the CPU and on the GPU.
+// Words for code that runs on the CPU and on the GPU.
 #pragma once
 
 #ifdef __CUDACC__
 #define FASTLM_HD __host__ __device__ __forceinline__
+#define FASTLM_UNROLL _Pragma("unroll")
 #else
 #define FASTLM_HD inline
+#define FASTLM_UNROLL _Pragma("GCC unroll 16")
 #endif

@@ -29,9 +29,9 @@ struct PhiloxWords {
 template <class Word, int N>
 FASTLM_HD void philox4x32(PhiloxWords<Word> (&counters)[N], uint64_t key) {
   uint32_t key_low = uint32_t(key), key_high = uint32_t(key >> 32);
-#pragma GCC unroll 10
+  FASTLM_UNROLL
   for (int round = 0; round < 10; round++) {
-#pragma GCC unroll 8
+    FASTLM_UNROLL
     for (int n = 0; n < N; n++) {
       auto& c = counters[n].v;
       const auto first = WideProduct<Word>::of(c[0], 0xD2511F53u), second = WideProduct<Word>::of(c[2], 0xCD9E8D57u);

@@ -1,0 +1,31 @@
+// The backward recurrence of every cell in both number types, chosen by its name.
+#include "../core/rnn/cells.h"
+#include "rnn.h"
+#include "rnn_launch.cuh"
+
+namespace fastlm::cuda {
+
+template <class T>
+int64_t backward_workspace(std::string_view cell, const RnnBackward<T>& args, const DeviceLimits& limits) {
+  return with_cell(cell, [&]<class Cell>(Cell) {
+    const RnnShape shape = shape_of<Cell, T>(args.walk, args.hidden, true);
+    return workspace_of<Cell>(plan_rnn(shape, limits), shape);
+  });
+}
+
+template <class T>
+void rnn_backward(std::string_view cell, const RnnBackward<T>& args, const DeviceLimits& limits, T* workspace,
+                  Stream stream) {
+  if (args.walk.sequence.batch == 0) return;
+  with_cell(cell, [&]<class Cell>(Cell) {
+    const RnnShape shape = shape_of<Cell, T>(args.walk, args.hidden, true);
+    launch_backward<Cell>(args, plan_rnn(shape, limits), workspace, stream);
+  });
+}
+
+template int64_t backward_workspace(std::string_view, const RnnBackward<float>&, const DeviceLimits&);
+template int64_t backward_workspace(std::string_view, const RnnBackward<double>&, const DeviceLimits&);
+template void rnn_backward(std::string_view, const RnnBackward<float>&, const DeviceLimits&, float*, Stream);
+template void rnn_backward(std::string_view, const RnnBackward<double>&, const DeviceLimits&, double*, Stream);
+
+}  // namespace fastlm::cuda
