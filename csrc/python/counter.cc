@@ -41,7 +41,7 @@ void add_counter(py::module_& m) {
       .def_property_readonly("tokens", &Counter::tokens)
       .def("finish", [](Counter& counter) {
         const Unlocked unlocked;
-        return std::make_shared<ngram::Table>(counter.finish());
+        return std::make_shared<ngram::Table>(counter.finish(poll_signals));
       });
 
   py::class_<Evaluator>(m, "Evaluator")

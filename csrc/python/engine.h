@@ -21,6 +21,12 @@ using ModelPointer = std::shared_ptr<const ngram::Model>;
 using Words = std::vector<ngram::Word>;
 using Unlocked = py::gil_scoped_release;  // for the time of a call
 
+// Lets Ctrl-C end a long call that is unlocked.
+inline void poll_signals() {
+  const py::gil_scoped_acquire locked;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 void add_counter(py::module_& m);
 void add_table(py::module_& m);
 void add_model(py::module_& m);

@@ -85,7 +85,7 @@ void add_table(py::module_& m) {
           "estimate",
           [](const Table& table, const std::string& smoothing, const ngram::Choices& choices) {
             const Unlocked unlocked;
-            return std::make_shared<ngram::Model>(ngram::make_model(table, smoothing, choices));
+            return std::make_shared<ngram::Model>(ngram::make_model(table, smoothing, choices, {.poll = poll_signals}));
           },
           py::arg("smoothing"), py::arg("parameters"))
       .def(

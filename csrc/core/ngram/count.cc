@@ -5,8 +5,6 @@
 #include <memory>
 #include <numeric>
 
-#include "parallel.h"
-
 namespace fastlm::ngram {
 namespace {
 
@@ -138,7 +136,7 @@ std::vector<Level> join(const std::vector<std::vector<Part>>& parts, Word vocabu
 }
 
 template <class Position>
-Trie count_positions(std::span<const Word> corpus, Word vocabulary, int order, int threads) {
+Trie count_positions(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
   std::vector<uint64_t> begins(size_t(vocabulary) + 1);  // of the bucket of each word
   for (Word word : corpus) begins[word + 1]++;
   std::partial_sum(begins.begin(), begins.end(), begins.begin());
@@ -147,13 +145,13 @@ Trie count_positions(std::span<const Word> corpus, Word vocabulary, int order, i
     std::vector<uint64_t> next(begins.begin(), begins.end() - 1);
     for (size_t i = 0; i < corpus.size(); i++) positions[next[corpus[i]]++] = i;
   }
-  const size_t pieces = threads > 1 ? size_t(8) * threads : 1;
+  const size_t pieces = 32 * workers.count();
   const auto first_word = [&](size_t piece) {  // so that the pieces have about as many positions each
     return std::lower_bound(begins.begin(), begins.end() - 1, corpus.size() * piece / pieces) - begins.begin();
   };
   const Ngrams ngrams(corpus, vocabulary, order);
   std::vector<std::vector<Part>> parts(pieces);
-  parallel(pieces, threads, [&](size_t piece) {
+  parallel(pieces, workers, [&](size_t piece) {
     const auto first = first_word(piece), last = piece + 1 < pieces ? first_word(piece + 1) : vocabulary;
     std::vector<Keyed<Position>> scratch;
     for (auto word = first; word < last; word++)
@@ -167,9 +165,9 @@ Trie count_positions(std::span<const Word> corpus, Word vocabulary, int order, i
 
 }  // namespace
 
-Trie count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, int threads) {
-  return corpus.size() <= UINT32_MAX ? count_positions<uint32_t>(corpus, vocabulary, order, threads)
-                                     : count_positions<uint64_t>(corpus, vocabulary, order, threads);
+Trie count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
+  return corpus.size() <= UINT32_MAX ? count_positions<uint32_t>(corpus, vocabulary, order, workers)
+                                     : count_positions<uint64_t>(corpus, vocabulary, order, workers);
 }
 
 }  // namespace fastlm::ngram

@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "parallel.h"
 #include "trie.h"
 #include "word.h"
 
@@ -12,6 +13,6 @@ namespace fastlm::ngram {
 //
 // Positions are sorted by the words that stand there; then one scan sees every n-gram of every order in its place in
 // the trie, equal ones together. Positions are dealt into buckets by their first word, which are sorted in parallel.
-Trie count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, int threads);
+Trie count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers);
 
 }  // namespace fastlm::ngram

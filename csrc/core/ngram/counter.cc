@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "count.h"
-#include "parallel.h"
 
 namespace fastlm::ngram {
 
@@ -35,12 +34,12 @@ void Counter::word(std::string_view text) {
   corpus_.push_back(options_.vocabulary ? words_.find(text).value_or(kUnknown) : words_.add(text));
 }
 
-Table Counter::finish() {
+Table Counter::finish(std::function<void()> poll) {
   reader_.end(*this);
   if (tokens() == sentences_) throw std::invalid_argument("the corpus is empty: expected at least one word");
   if (!options_.vocabulary) choose_words();
   const Table table{Vocabulary(words_.size(), [this](Word word) { return words_.text(word); }),
-                    count_ngrams(corpus_, words_.size(), options_.order, thread_count(options_.threads)), tokens(),
+                    count_ngrams(corpus_, words_.size(), options_.order, {options_.threads, std::move(poll)}), tokens(),
                     sentences_};
   *this = Counter(options_);
   return table;

@@ -1,6 +1,7 @@
 // From a text in blocks to a table: words to numbers, the choice of the vocabulary, counting.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ class Counter {
   void begin(std::string source);
   void add(std::string_view block) { reader_.add(block, *this); }
   uint64_t tokens() const { return corpus_.size() - sentences_; }
-  Table finish();
+  Table finish(std::function<void()> poll = {});  // see Workers
 
   // What the reader calls.
   void begin_sentence() { corpus_.push_back(kBegin), sentences_++; }

@@ -6,6 +6,8 @@
 #include <string>
 #include <system_error>
 
+#include "utf8.h"
+
 namespace fastlm::ngram {
 
 // A text that is not one: carries the file and the line.
@@ -15,7 +17,8 @@ struct TextError : std::invalid_argument {
 
 // A file that is not an n-gram file of this version, or was truncated or altered.
 struct FormatError : std::runtime_error {
-  FormatError(const std::string& path, const std::string& what) : std::runtime_error(path + ": " + what) {}
+  FormatError(const std::string& path, const std::string& what)  // a path need not be text
+      : std::runtime_error(repair_utf8(path, InvalidUtf8::kReplace) + ": " + what) {}
 };
 
 // The system refused something about a file; errno says why.

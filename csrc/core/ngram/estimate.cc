@@ -4,8 +4,6 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "parallel.h"
-
 namespace fastlm::ngram {
 namespace {
 
@@ -21,7 +19,7 @@ class Estimator {
  public:
   Estimator(const Trie& trie, const Smoothing& smoothing) : trie_(trie), smoothing_(smoothing) {}
 
-  Estimate run(int threads) {
+  Estimate run(const Workers& workers) {
     Estimate estimate;
     empty_context();
     for (int n = 1;; n++) {
@@ -29,7 +27,7 @@ class Estimator {
       for (size_t i = 0; i < logs.size(); i++) logs[i] = log10_of(below_.probabilities[i]);
       estimate.probabilities.push_back(array_of(logs));
       if (n == trie_.order()) return estimate;
-      estimate.weights.push_back(array_of(next_order(n, threads)));
+      estimate.weights.push_back(array_of(next_order(n, workers)));
     }
   }
 
@@ -50,12 +48,12 @@ class Estimator {
   }
 
   // From order n to n + 1: their probabilities, and the weights of order n.
-  std::vector<float> next_order(int n, int threads) {
+  std::vector<float> next_order(int n, const Workers& workers) {
     const uint64_t contexts = trie_.size(n);
     std::vector<float> weights(contexts);
     Below next{std::vector<double>(trie_.size(n + 1)), std::vector<uint64_t>(trie_.size(n + 1))};
     constexpr uint64_t kPiece = 1 << 14;
-    parallel((contexts + kPiece - 1) / kPiece, threads, [&](size_t piece) {
+    parallel((contexts + kPiece - 1) / kPiece, workers, [&](size_t piece) {
       std::vector<uint64_t> counts;
       std::vector<double> lower;
       for (uint64_t i = piece * kPiece; i < std::min(contexts, (piece + 1) * kPiece); i++) {
@@ -87,8 +85,8 @@ class Estimator {
 
 }  // namespace
 
-Estimate estimate(const Trie& trie, const Smoothing& smoothing, int threads) {
-  return Estimator(trie, smoothing).run(thread_count(threads));
+Estimate estimate(const Trie& trie, const Smoothing& smoothing, const Workers& workers) {
+  return Estimator(trie, smoothing).run(workers);
 }
 
 }  // namespace fastlm::ngram

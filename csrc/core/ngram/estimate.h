@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "parallel.h"
 #include "smoothing.h"
 
 namespace fastlm::ngram {
@@ -12,6 +13,6 @@ struct Estimate {
   std::vector<Array> weights;        // float32 log10, for each order but the last: of the unseen words after the n-gram
 };
 
-Estimate estimate(const Trie& trie, const Smoothing& smoothing, int threads);
+Estimate estimate(const Trie& trie, const Smoothing& smoothing, const Workers& workers);
 
 }  // namespace fastlm::ngram

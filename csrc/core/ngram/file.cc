@@ -142,6 +142,7 @@ Sections map_file(const std::string& path, bool verify) {
   const auto require = [&](bool good, const std::string& what) {
     if (!good) throw FormatError(path, what);
   };
+  require(S_ISREG(status.st_mode), "is a pipe or a device; it must be a file, which can be mapped into memory");
   require(size >= sizeof(Header), "not an n-gram file of fastlm");
   void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd(), 0);
   if (memory == MAP_FAILED) throw FileError(path);

@@ -67,9 +67,9 @@ void Model::distribution(const State& state, std::span<float> probabilities) con
   probabilities[kBegin] = 0;
 }
 
-Model make_model(Table table, const std::string& smoothing, const Choices& choices, int threads) {
+Model make_model(Table table, const std::string& smoothing, const Choices& choices, const Workers& workers) {
   const auto rule = make_smoothing(smoothing, table.trie, choices);
-  Estimate arrays = estimate(table.trie, *rule, threads);
+  Estimate arrays = estimate(table.trie, *rule, workers);
   return Model(std::move(table), smoothing, rule->unseen(), rule->parameters(), std::move(arrays));
 }
 

@@ -58,6 +58,6 @@ class Model {
 };
 
 // By the name of a smoothing and what a user has set of it.
-Model make_model(Table table, const std::string& smoothing, const Choices& choices, int threads = 0);
+Model make_model(Table table, const std::string& smoothing, const Choices& choices, const Workers& workers = {});
 
 }  // namespace fastlm::ngram

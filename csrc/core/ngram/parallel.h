@@ -4,25 +4,33 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace fastlm::ngram {
 
-// 0: one for each processor.
-inline int thread_count(int wanted) { return wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency()); }
+struct Workers {
+  int threads = 0;                  // 0: one for each processor
+  std::function<void()> poll = {};  // called by the calling thread between pieces; what it throws ends the work
+
+  size_t count() const { return threads > 0 ? threads : std::max(1u, std::thread::hardware_concurrency()); }
+};
 
 // Calls work(piece) for each piece, the next free thread taking the next piece. The first exception is passed on, after
 // all threads have ended.
 template <class Work>
-void parallel(size_t pieces, int threads, Work&& work) {
+void parallel(size_t pieces, const Workers& workers, Work&& work) {
   std::atomic<size_t> next{0};
   std::exception_ptr failure;
   std::mutex guard;
-  const auto run = [&] {
+  const auto run = [&](bool caller) {
     try {
-      for (size_t piece; (piece = next++) < pieces;) work(piece);
+      for (size_t piece; (piece = next++) < pieces;) {
+        if (caller && workers.poll) workers.poll();
+        work(piece);
+      }
     } catch (...) {
       next = pieces;
       const std::lock_guard lock(guard);
@@ -30,8 +38,8 @@ void parallel(size_t pieces, int threads, Work&& work) {
     }
   };
   std::vector<std::jthread> team;
-  for (size_t helper = 1; helper < std::min<size_t>(threads, pieces); helper++) team.emplace_back(run);
-  run();
+  for (size_t helper = 1; helper < std::min(workers.count(), pieces); helper++) team.emplace_back(run, false);
+  run(true);
   team.clear();  // joins
   if (failure) std::rethrow_exception(failure);
 }
