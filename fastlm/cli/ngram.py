@@ -2,6 +2,276 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(help="Count n-grams of a text, estimate a model, ask it, sample from it.", no_args_is_help=True)
+from fastlm import ngram
+from fastlm.cli.ngram_console import (
+    OneLineErrors,
+    lines_of,
+    load_model,
+    note_unknown,
+    print_json,
+    progress,
+)
+
+app = typer.Typer(
+    cls=OneLineErrors, help="Count n-grams of a text, estimate a model, ask it, sample from it.", no_args_is_help=True
+)
+
+
+class Errors(StrEnum):
+    """What is done about invalid UTF-8."""
+
+    STRICT = "strict"
+    REPLACE = "replace"
+    IGNORE = "ignore"
+
+
+def _known_smoothing(name: str) -> str:
+    if name not in ngram.smoothings():
+        raise typer.BadParameter(f"unknown smoothing {name!r}; expected one of: {', '.join(ngram.smoothings())}")
+    return name
+
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file of fastlm ngram build.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Utf8Errors = Annotated[
+    Errors, typer.Option(help="Invalid UTF-8: stop there, put U+FFFD in its place, or leave it out.")
+]
+
+
+@app.command()
+def build(
+    corpus: Annotated[
+        list[str],
+        typer.Argument(help="Text files, also .gz .zst .bz2 .xz; - is standard input. A line is a sentence."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model.", show_default=False)],
+    order: Annotated[int, typer.Option("--order", "-n", min=1, max=32, help="Words of the longest n-grams.")] = 3,
+    smoothing: Annotated[
+        str, typer.Option(callback=_known_smoothing, help=f"One of: {', '.join(ngram.smoothings())}.")
+    ] = "backoff",
+    delta: Annotated[float | None, typer.Option(help="Of add-delta: added to every count; default 1.")] = None,
+    discount: Annotated[
+        float | None, typer.Option(help="Of backoff: taken off every count, 0 to 1; default: from the counts.")
+    ] = None,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="A file of words; all others are <unk>.", show_default=False)
+    ] = None,
+    min_count: Annotated[int, typer.Option(min=1, help="Rarer words are <unk>.")] = 1,
+    max_vocabulary: Annotated[int, typer.Option(min=0, help="Keep the most frequent words only; 0: all.")] = 0,
+    errors: Utf8Errors = Errors.STRICT,
+    threads: Annotated[int, typer.Option(min=0, max=1024, help="0: one for each processor.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Count the n-grams of a text and write a model of them."""
+    parameters = _parameters(smoothing, {"delta": delta, "discount": discount})
+    words = None if vocabulary is None else _read_vocabulary(vocabulary)
+    if words is not None and (min_count > 1 or max_vocabulary > 0):
+        raise typer.BadParameter("--vocabulary gives the words; --min-count and --max-vocabulary cannot choose them")
+    _check_output(output, corpus)
+    with progress() as report:
+        table = ngram.count(
+            corpus,
+            order,
+            vocabulary=words,
+            min_count=min_count,
+            max_vocabulary=max_vocabulary,
+            errors=errors,
+            threads=threads,
+            progress=report,
+        )
+        model = table.estimate(smoothing, **parameters)
+        model.save(output)
+    _print_facts(_facts(model, output), as_json)
+
+
+def _parameters(smoothing: str, given: dict[str, float | None]) -> dict[str, float]:
+    """Those of the command line, checked before hours of counting."""
+    known, chosen = ngram.smoothings()[smoothing], {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in known:
+            raise typer.BadParameter(f"--{name} is not a parameter of {smoothing}")
+        _, least, greatest = known[name]
+        if not least <= value <= greatest:
+            raise typer.BadParameter(f"--{name} must be between {least:g} and {greatest:g}, got {value:g}")
+        chosen[name] = value
+    return chosen
+
+
+def _read_vocabulary(path: Path) -> list[str]:
+    try:
+        words = [word.decode() for word in path.read_bytes().split()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: a vocabulary must be UTF-8 ({error.reason})") from None
+    if not words:
+        raise ValueError(f"{path}: the vocabulary is empty: expected words, separated by white space")
+    return words
+
+
+def _check_output(output: Path, corpus: list[str]) -> None:
+    """Finds what would fail, or destroy a text, after hours of counting."""
+    if output.is_dir():
+        raise typer.BadParameter(f"--output must be a file, and {output} is a folder")
+    if not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"the folder of --output {output} does not exist")
+    if output.exists() and any(text != "-" and Path(text).exists() and output.samefile(text) for text in corpus):
+        raise typer.BadParameter(f"--output would overwrite the text {output}")
+
+
+@app.command()
+def info(model: ModelFile, as_json: AsJson = False) -> None:
+    """Say what is in a file, after a check of its checksums."""
+    _print_facts(_facts(ngram.load(model), model), as_json)
+
+
+def _facts(found: ngram.Table | ngram.Model, path: Path) -> dict[str, object]:
+    table = found.table if isinstance(found, ngram.Model) else found
+    size = path.stat().st_size
+    return {
+        "file": str(path),
+        "bytes": size,
+        "bytes_per_ngram": round(size / len(table), 2),
+        "order": table.order,
+        "smoothing": found.smoothing if isinstance(found, ngram.Model) else None,
+        "parameters": found.parameters if isinstance(found, ngram.Model) else {},
+        "vocabulary": len(table.vocabulary),
+        "tokens": table.tokens,
+        "sentences": table.sentences,
+        "ngrams": table.counts,
+    }
+
+
+def _print_facts(facts: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        print_json(facts, indent=2)
+        return
+    for name, value in facts.items():
+        if value:
+            typer.echo(f"{name.replace('_', ' '):16}{_shown(value)}")
+    if not facts["smoothing"]:
+        typer.echo("holds counts without probabilities")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(numbers)}" for name, numbers in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_shown, value))
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@app.command()
+def query(
+    model: ModelFile,
+    sentences: Annotated[
+        list[str] | None, typer.Argument(help="Each a sentence; - or none: lines of standard input.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score sentences: of each word the order of the n-gram that was found, and log10 P; then their sum."""
+    loaded = load_model(model)
+    for sentence in lines_of(sentences or ["-"]):
+        scores = loaded.scores(sentence)
+        total, unknown = sum(word.log10 for word in scores), sum(word.unknown for word in scores)
+        if as_json:
+            words = [word._asdict() for word in scores]
+            print_json({"sentence": sentence, "log10": total, "unknown": unknown, "words": words})
+        else:
+            shown = [f"{w.word}{'=<unk>' if w.unknown else ''} {w.order} {w.log10:.4f}" for w in scores]
+            typer.echo("\t".join([*shown, f"total {total:.4f}", f"unknown {unknown}"]))
+
+
+@app.command()
+def perplexity(
+    model: ModelFile,
+    texts: Annotated[list[str] | None, typer.Argument(help="Files as for build; - or none: standard input.")] = None,
+    errors: Utf8Errors = Errors.STRICT,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well a model foretells a text that it was not built of."""
+    found = load_model(model).perplexity(texts or ["-"], errors=errors)
+    facts = {
+        "perplexity": found.perplexity,
+        "perplexity_known": found.perplexity_known,
+        "tokens": found.tokens,
+        "sentences": found.sentences,
+        "unknown": found.unknown,
+        "log10": found.log10,
+    }
+    if as_json:
+        print_json(facts, indent=2)
+        return
+    typer.echo(f"perplexity              {found.perplexity:,.2f}")
+    typer.echo(f"without unknown words   {found.perplexity_known:,.2f}")
+    typer.echo(f"tokens                  {found.tokens:,}, {found.unknown:,} of them unknown")
+    typer.echo(f"sentences               {found.sentences:,}")
+
+
+@app.command("next")
+def next_words(
+    model: ModelFile,
+    context: Annotated[
+        list[str] | None,
+        typer.Argument(help="The words before; <s> begins a sentence; - : contexts in lines of standard input."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many words.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """List the words that most probably come next, with their probabilities."""
+    loaded, several = load_model(model), context == ["-"]
+    for text in lines_of(["-"] if several else [" ".join(context or [])]):
+        words = loaded.next(text, k)
+        note_unknown(loaded, text)
+        if not words:
+            raise ValueError(
+                f"{text!r} never occurs in the text, and {loaded.smoothing} has no distribution for that; "
+                "shorten it, or build with --smoothing backoff"
+            )
+        if as_json:
+            print_json({"context": text, "next": [{"word": word, "probability": p} for word, p in words]})
+            continue
+        if several:
+            typer.echo(f"{text}:")
+        for word, p in words:
+            typer.echo(f"{p:<10.4g}{word}")
+
+
+@app.command()
+def generate(
+    model: ModelFile,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(help="Words that the sentence begins with; - : prompts in lines of standard input."),
+    ] = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="Sentences for each prompt.")] = 1,
+    max_words: Annotated[int, typer.Option(min=0, help="Stop after so many words.")] = 50,
+    temperature: Annotated[float, typer.Option(min=0, help="Below 1: likelier words; 0: the likeliest.")] = 1.0,
+    top_k: Annotated[int, typer.Option(min=0, help="Draw among the k likeliest words; 0: all.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**64 - 1, help="The same seed, the same sentences.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw sentences."""
+    loaded = load_model(model)
+    for text in lines_of(["-"] if prompt == ["-"] else [" ".join(prompt or [])]):
+        note_unknown(loaded, text)
+        for i in range(number):
+            sentence = loaded.generate(
+                text,
+                max_words=max_words,
+                temperature=temperature,
+                top_k=top_k,
+                seed=None if seed is None else (seed + i) % 2**64,
+            )
+            if as_json:
+                print_json({"prompt": text, "text": sentence})
+            else:
+                typer.echo(sentence)

@@ -103,11 +103,12 @@ class Table:
             [('<s> a', 1), ('a b', 1), ('b </s>', 1)]
         """
         orders = range(1, self.order + 1) if order is None else [self._order(order)]
+        word = self.vocabulary
         return (
-            (self._text(row), int(n))
+            (" ".join([word[i] for i in row]), n)
             for order in orders
             for words, counts in self._chunks(order)
-            for row, n in zip(words, counts, strict=True)
+            for row, n in zip(words.tolist(), counts.tolist(), strict=True)
         )
 
     def most_common(self, k: int = 10, order: int | None = None) -> list[tuple[str, int]]:

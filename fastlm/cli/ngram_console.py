@@ -1,0 +1,120 @@
+"""What the commands of ``fastlm ngram`` share: errors in one line, lines from standard input, progress, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from fastlm import ngram
+
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # click's; newer typer has it inside
+
+
+class OneLineErrors(TyperGroup):
+    """Commands whose failures are one line on standard error: exit status 1, or 2 for a wrong command line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command. A reader that closes the pipe early, as head does, has what it wanted: status 0."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at its end
+            raise typer.Exit(0) from None
+        except _UsageError as error:
+            fail(error.format_message(), status=2)  # type: ignore[attr-defined]
+        except OSError as error:
+            fail(f"{_shown(error.filename)}: {error.strerror}" if error.filename else str(error))
+        except MemoryError:
+            fail("out of memory; a lower order or --max-vocabulary needs less")
+        except (ValueError, ModuleNotFoundError) as error:
+            fail(str(error))
+        return result
+
+
+def fail(message: str, status: int = 1) -> None:
+    """Ends the command."""
+    note(message)
+    raise typer.Exit(status) from None
+
+
+def note(message: str) -> None:
+    """One line on standard error."""
+    typer.echo(f"fastlm: {' '.join(message.split())}", err=True)
+
+
+def _shown(filename: str | bytes) -> str:
+    return os.fsencode(filename).decode(errors="replace")
+
+
+def load_model(path: Path) -> ngram.Model:
+    """The model in a file.
+
+    Raises:
+        ValueError: there are only counts in it.
+    """
+    found = ngram.load(path)
+    if isinstance(found, ngram.Table):
+        raise ValueError(f"{path}: holds counts without probabilities; make a model of it: table.estimate(...).save")
+    return found
+
+
+def lines_of(texts: list[str]) -> Iterator[str]:
+    """The texts of the command line; for a single ``-``, the lines of standard input.
+
+    Raises:
+        ValueError: a line is not UTF-8.
+    """
+    if texts != ["-"]:
+        yield from texts
+        return
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            yield line.rstrip(b"\r\n").decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"standard input:{number}: invalid UTF-8 ({error.reason}); convert it: iconv") from None
+
+
+def note_unknown(model: ngram.Model, text: str) -> None:
+    """Says which words the model does not know."""
+    unknown = [score.word for score in model.scores(text.removeprefix("<s>"), eos=False) if score.unknown]
+    if unknown:
+        note(f"not in the vocabulary, taken as <unk>: {', '.join(dict.fromkeys(unknown))}")
+
+
+def print_json(data: Mapping[str, object], *, indent: int | None = None) -> None:
+    """An object; without ``indent`` on one line. Infinite numbers, which JSON does not have, become null."""
+    typer.echo(json.dumps(_finite(data), ensure_ascii=False, indent=indent))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int], object] | None]:
+    """What :func:`fastlm.ngram.count` calls with the tokens so far; None unless standard error is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    start = time.perf_counter()
+    with console.status("reading") as status:
+        yield lambda tokens: status.update(
+            f"{tokens / 1e6:.1f} M tokens, {tokens / 1e6 / (time.perf_counter() - start):.1f} M tokens/s"
+        )
