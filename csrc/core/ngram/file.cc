@@ -131,7 +131,7 @@ void write_file(const std::string& path, const Sections& sections) {
 }
 
 Sections map_file(const std::string& path, bool verify) {
-  const File file(path, O_RDONLY | O_CLOEXEC);
+  const File file(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // does not wait for the writer of a pipe
   struct stat status{};
   file.check(::fstat(file.fd(), &status));
   if (S_ISDIR(status.st_mode)) {

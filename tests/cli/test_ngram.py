@@ -1,0 +1,364 @@
+"""fastlm ngram, as a user runs it: through pipes, with wrong input, interrupted."""
+
+import gzip
+import io
+import json
+import math
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from fastlm import ngram
+from fastlm.cli import main
+
+COMMAND = [sys.executable, "-c", "from fastlm.cli import main; main()", "ngram"]
+LINES = ["the cat sat on the mat", "the dog sat on the cat", "the dog ran"]
+TEXT = "".join(f"{line}\n" for line in LINES)
+
+
+def run(*arguments, input=""):
+    """The command's result, in this process: a new one would import torch each time."""
+    streams = {
+        "stdin": io.TextIOWrapper(io.BytesIO(input if isinstance(input, bytes) else input.encode())),
+        "stdout": io.TextIOWrapper(io.BytesIO(), encoding="utf-8"),
+        "stderr": io.TextIOWrapper(io.BytesIO(), encoding="utf-8"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["fastlm", "ngram", *map(str, arguments)])
+        for name, stream in streams.items():
+            patch.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as end:
+            main()
+    written = []
+    for name in ("stdout", "stderr"):
+        streams[name].flush()
+        written.append(streams[name].buffer.getvalue().decode())
+    return subprocess.CompletedProcess(arguments, end.value.code, *written)
+
+
+def run_process(*arguments, **options):
+    """The command's result, as a process."""
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, timeout=120, **options)
+
+
+def succeed(*arguments, **options):
+    result = run(*arguments, **options)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The corpus in several forms, and models of it."""
+    folder = tmp_path_factory.mktemp("ngram")
+    (folder / "corpus.txt").write_text(TEXT)
+    (folder / "corpus.gz").write_bytes(gzip.compress(TEXT.encode()))
+    (folder / "corpus.zst").write_bytes(zstandard.compress(TEXT.encode()))
+    (folder / "latin1.txt").write_bytes("the cat\ncaf\xe9\n".encode("latin-1"))
+    (folder / "binary").write_bytes(bytes(range(256)))
+    (folder / "damaged.gz").write_bytes(gzip.compress(TEXT.encode())[:-20])
+    (folder / "empty").write_bytes(b"")
+    table = ngram.count(folder / "corpus.txt", 3)
+    table.save(folder / "table")
+    table.estimate("backoff").save(folder / "model")
+    table.estimate("maximum-likelihood").save(folder / "ml")
+    altered = bytearray((folder / "model").read_bytes())
+    altered[2000] ^= 0xFF
+    (folder / "altered").write_bytes(altered)
+    (folder / "truncated").write_bytes(altered[:1500])
+    return folder
+
+
+class TestBuild:
+    def test_every_form_of_text_gives_the_same_file(self, folder, tmp_path):
+        want = (folder / "model").read_bytes()
+        for i, source in enumerate(["corpus.txt", "corpus.gz", "corpus.zst"]):
+            succeed("build", folder / source, "-o", tmp_path / f"{i}", "--order", 3)
+            assert (tmp_path / f"{i}").read_bytes() == want
+        result = run_process("build", "-", "-o", tmp_path / "piped", input=gzip.compress(TEXT.encode()))
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert (tmp_path / "piped").read_bytes() == want
+
+    def test_options_reach_the_engine(self, tmp_path):
+        (tmp_path / "words").write_text("the cat\nsat\n")
+        out = succeed(
+            *("build", "-", "-o", tmp_path / "m", "--order", 2, "--smoothing", "add-delta", "--delta", 0.5, "--json"),
+            *("--vocabulary", tmp_path / "words", "--threads", 2),
+            input=TEXT,
+        )
+        facts = json.loads(out)
+        assert facts["parameters"] == {"delta": [0.5]}
+        assert facts["vocabulary"] == 6
+        want = ngram.count_sentences(LINES, 2, vocabulary=["the", "cat", "sat"])
+        assert facts["ngrams"] == want.counts
+        assert dict(ngram.load(tmp_path / "m").table.items()) == dict(want.items())
+
+    def test_min_count_max_vocabulary_errors_and_discount(self, tmp_path):
+        build = ("build", "-", "-o", tmp_path / "m", "--order", 1, "--json")
+        assert json.loads(succeed(*build, "--min-count", 3, input=TEXT))["vocabulary"] == 4
+        assert json.loads(succeed(*build, "--max-vocabulary", 2, input=TEXT))["vocabulary"] == 5
+        assert json.loads(succeed(*build, "--errors", "ignore", input=b"a\xff b"))["vocabulary"] == 5
+        assert json.loads(succeed(*build, "--discount", 0.25, input=TEXT))["parameters"] == {"discount": [0.25]}
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "message"),
+        [
+            (["nothing.txt"], 1, "nothing.txt: No such file or directory"),
+            (["."], 1, "Is a directory"),
+            (["empty"], 1, "the corpus is empty: expected at least one word"),
+            (["latin1.txt"], 1, "latin1.txt:2: invalid UTF-8: byte 233 in a word; errors='replace' or 'ignore'"),
+            (["binary"], 1, "binary:1: byte 0: this is not a text"),
+            (["damaged.gz"], 1, "damaged.gz: the gzip data is truncated: its end is missing"),
+            (["corpus.txt", "--vocabulary", "nothing"], 1, "nothing: No such file or directory"),
+            (["corpus.txt", "--vocabulary", "empty"], 1, "empty: the vocabulary is empty"),
+            (["corpus.txt", "--vocabulary", "latin1.txt"], 1, "latin1.txt: a vocabulary must be UTF-8"),
+            (["corpus.txt", "--vocabulary", "corpus.txt", "--min-count", "2"], 2, "--min-count and --max-vocabulary"),
+            (["corpus.txt", "--order", "0"], 2, "--order"),
+            (["corpus.txt", "--order", "33"], 2, "--order"),
+            (["corpus.txt", "--order", "many"], 2, "--order"),
+            (["corpus.txt", "--min-count", "0"], 2, "--min-count"),
+            (
+                ["corpus.txt", "--smoothing", "magic"],
+                2,
+                "unknown smoothing 'magic'; expected one of: add-delta, backoff",
+            ),
+            (["corpus.txt", "--smoothing", "add-delta", "--delta", "0"], 2, "--delta must be between 1e-09 and 1e+09"),
+            (["corpus.txt", "--discount", "2"], 2, "--discount must be between 0 and 1, got 2"),
+            (["corpus.txt", "--discount", "nan"], 2, "--discount must be between 0 and 1, got nan"),
+            (["corpus.txt", "--delta", "1"], 2, "--delta is not a parameter of backoff"),
+            (["corpus.txt", "--errors", "maybe"], 2, "--errors"),
+            (["corpus.txt", "--output", "corpus.txt"], 2, "--output would overwrite the text corpus.txt"),
+            (["corpus.txt", "--output", "."], 2, "--output must be a file, and . is a folder"),
+            (["corpus.txt", "--output", "no/model"], 2, "the folder of --output no/model does not exist"),
+            ([], 2, "corpus"),
+        ],
+    )
+    def test_errors_are_one_line_and_leave_no_file(self, folder, arguments, status, message, monkeypatch):
+        monkeypatch.chdir(folder)
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        output = [] if "--output" in arguments else ["--output", "new"]
+        result = run("build", *arguments, *output)
+        assert result.returncode == status, result.stderr
+        assert re.fullmatch(r"fastlm: .*\n", result.stderr)
+        assert message.lower() in result.stderr.lower()
+        assert result.stdout == ""
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+    def test_interrupted_while_it_reads(self, tmp_path):
+        process = subprocess.Popen(
+            [*COMMAND, "build", "-", "-o", tmp_path / "model"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        process.stdin.write(TEXT * 1000)
+        process.stdin.flush()
+        while "_ngram" not in Path(f"/proc/{process.pid}/maps").read_text():  # until it is up
+            time.sleep(0.05)
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        status = process.wait(60)
+        assert status in (130, 1, -signal.SIGINT)
+        assert "Traceback" not in process.stderr.read()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_progress_is_for_a_terminal(self, folder, tmp_path):
+        parent, child = pty.openpty()
+        with subprocess.Popen(
+            [*COMMAND, "build", "-", "-o", tmp_path / "model"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=child,
+            env={**os.environ, "TERM": "xterm"},
+        ) as process:
+            os.close(child)
+            process.stdin.write(TEXT.encode() * 100)
+            process.stdin.flush()
+            shown = b""
+            while b"M tokens/s" not in shown:
+                shown += os.read(parent, 1 << 16)
+            process.stdin.close()
+            while True:
+                try:
+                    if not os.read(parent, 1 << 16):
+                        break
+                except OSError:  # the other end is closed
+                    break
+        os.close(parent)
+        assert process.returncode == 0
+        assert ngram.load(tmp_path / "model").table.sentences == 300
+
+
+class TestInfo:
+    def test_text_and_json(self, folder):
+        table = ngram.load(folder / "table")
+        out = succeed("info", folder / "model")
+        assert re.search(r"^smoothing +backoff$", out, re.M)
+        assert re.search(rf"^ngrams +{' '.join(map(str, table.counts))}$", out, re.M)
+        facts = json.loads(succeed("info", folder / "model", "--json"))
+        assert facts["order"] == 3
+        assert facts["ngrams"] == table.counts
+        assert facts["bytes"] == (folder / "model").stat().st_size
+
+    def test_a_table(self, folder):
+        assert "holds counts without probabilities" in succeed("info", folder / "table")
+        assert json.loads(succeed("info", folder / "table", "--json"))["smoothing"] is None
+
+
+class TestQuery:
+    def test_words_orders_and_total(self, folder):
+        model = ngram.load(folder / "model")
+        for out in (
+            succeed("query", folder / "model", "the cat flew"),
+            succeed("query", folder / "model", input="the cat flew\n"),
+            succeed("query", folder / "model", "-", input="the cat flew\r\n"),
+        ):
+            *words, total, unknown = out.rstrip("\n").split("\t")
+            assert [word.split()[0] for word in words] == ["the", "cat", "flew=<unk>", "</s>"]
+            assert [int(word.split()[1]) for word in words] == [score.order for score in model.scores("the cat flew")]
+            assert total == f"total {model.score('the cat flew'):.4f}"
+            assert unknown == "unknown 1"
+
+    def test_json_lines(self, folder):
+        out = succeed("query", folder / "ml", "--json", input="the dog ran\nthe mat ran\n\n")
+        first, second, empty = map(json.loads, out.splitlines())
+        assert first["log10"] == pytest.approx(math.log10(2 / 3 / 2), abs=1e-6)
+        assert [word["word"] for word in first["words"]] == ["the", "dog", "ran", "</s>"]
+        assert second["log10"] is None  # impossible: JSON has no infinity
+        assert [word["word"] for word in empty["words"]] == ["</s>"]
+
+    def test_input_that_is_not_utf8(self, folder):
+        result = run("query", folder / "model", input=b"the\n\xff\n")
+        assert result.returncode == 1
+        assert result.stdout.startswith("the 2 ")
+        assert "fastlm: standard input:2: invalid UTF-8" in result.stderr
+
+
+class TestPerplexity:
+    def test_text_and_json(self, folder):
+        want = ngram.load(folder / "model").perplexity_of([*LINES, "a bird sat"])
+        heldout = TEXT + "a bird sat\n"
+        out = succeed("perplexity", folder / "model", input=heldout)
+        assert re.search(rf"^perplexity +{want.perplexity:.2f}$", out, re.M)
+        assert re.search(rf"^without unknown words +{want.perplexity_known:.2f}$", out, re.M)
+        assert re.search(r"^tokens +22, 2 of them unknown$", out, re.M)
+        found = json.loads(succeed("perplexity", folder / "model", "-", "--json", input=heldout))
+        assert found["perplexity"] == want.perplexity
+        assert found["unknown"] == 2
+
+    def test_files(self, folder):
+        want = ngram.load(folder / "model").perplexity_of(LINES * 2).perplexity
+        out = succeed("perplexity", folder / "model", folder / "corpus.gz", folder / "corpus.zst")
+        assert f" {want:.2f}\n" in out
+
+    def test_errors(self, folder):
+        result = run("perplexity", folder / "model", input="")
+        assert (result.returncode, result.stderr) == (1, "fastlm: the text is empty: expected at least one line\n")
+        result = run("perplexity", folder / "model", folder / "latin1.txt")
+        assert result.returncode == 1
+        assert "latin1.txt:2: invalid UTF-8" in result.stderr
+        assert "unknown" in succeed("perplexity", folder / "model", folder / "latin1.txt", "--errors", "replace")
+
+
+class TestNext:
+    def test_words_and_probabilities(self, folder):
+        want = ngram.load(folder / "model").next("the dog", 2)
+        out = succeed("next", folder / "model", "the dog", "-k", 2)
+        assert out == succeed("next", folder / "model", "the", "dog", "-k", 2)
+        assert out.split() == [f"{want[0][1]:.4g}", want[0][0], f"{want[1][1]:.4g}", want[1][0]]
+
+    def test_the_begin_of_a_sentence(self, folder):
+        assert succeed("next", folder / "ml", "<s>").split() == ["1", "the"]
+
+    def test_lines_and_json(self, folder):
+        out = succeed("next", folder / "ml", "-", "--json", input="the dog\nsat\n")
+        first, second = map(json.loads, out.splitlines())
+        assert first == {
+            "context": "the dog",
+            "next": [{"word": word, "probability": pytest.approx(0.5)} for word in ("sat", "ran")],
+        }
+        assert second["next"] == [{"word": "on", "probability": 1.0}]
+        assert succeed("next", folder / "ml", "-", input="sat\n") == "sat:\n1         on\n"
+
+    def test_unknown_words_are_named(self, folder):
+        result = run("next", folder / "model", "blue cat")
+        assert result.returncode == 0
+        assert result.stderr == "fastlm: not in the vocabulary, taken as <unk>: blue\n"
+
+    def test_no_distribution(self, folder):
+        result = run("next", folder / "ml", "blue cat")
+        assert result.returncode == 1
+        assert "'blue cat' never occurs in the text, and maximum-likelihood has no distribution" in result.stderr
+
+
+class TestGenerate:
+    def test_seed_number_and_json(self, folder):
+        out = succeed("generate", folder / "model", "the", "--seed", 5, "-n", 3, "--max-words", 4)
+        model = ngram.load(folder / "model")
+        want = [model.generate("the", max_words=4, seed=seed) for seed in (5, 6, 7)]
+        assert out.splitlines() == want
+        out = succeed("generate", folder / "model", "-", "--seed", 5, "--max-words", 4, "--json", input="the\n")
+        assert json.loads(out) == {"prompt": "the", "text": want[0]}
+
+    def test_greedy(self, folder):
+        assert succeed("generate", folder / "ml", "the dog sat", "--temperature", 0, "--top-k", 1) == LINES[1] + "\n"
+
+    def test_an_impossible_prompt(self, folder):
+        result = run("generate", folder / "ml", "mat mat")
+        assert result.returncode == 1
+        assert "the model has no distribution after these words" in result.stderr
+
+    @pytest.mark.parametrize(
+        "option", [("--temperature", "-1"), ("--top-k", "-1"), ("--max-words", "-1"), ("--seed", "-1"), ("-n", "0")]
+    )
+    def test_ranges(self, folder, option):
+        result = run("generate", folder / "model", *option)
+        assert result.returncode == 2
+        assert re.fullmatch(rf"fastlm: .*{option[0]}.*\n", result.stderr)
+
+    def test_a_reader_that_has_enough_is_no_error(self, folder):
+        script = '{ "$@"; echo "status $?" >&2; } | head -n 1'
+        command = ["sh", "-c", script, "sh", *COMMAND, "generate", str(folder / "model"), "-n", "30000", "--seed", "1"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert result.stdout.count("\n") == 1
+        assert result.stderr == "status 0\n"
+
+
+@pytest.mark.parametrize("command", ["info", "query", "perplexity", "next", "generate"])
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nothing", "nothing: No such file or directory"),
+        ("corpus.txt", "corpus.txt: not an n-gram file of fastlm"),
+        ("altered", "altered: was altered: section"),
+        ("truncated", "truncated: is truncated or was altered: has 1500 bytes, expected"),
+        ("table", "table: holds counts without probabilities"),
+    ],
+)
+def test_every_command_refuses_a_bad_model(folder, command, model, message):
+    if (command, model) == ("info", "table"):
+        return
+    result = run(command, folder / model, input="")
+    assert result.returncode == 1
+    assert re.fullmatch(rf"fastlm: .*{re.escape(message)}.*\n", result.stderr)
+    assert result.stdout == ""
+
+
+def test_an_unknown_command():
+    result = run("guess")
+    assert result.returncode == 2
+    assert re.fullmatch(r"fastlm: .*guess.*\n", result.stderr)
+
+
+def test_help_lists_the_commands():
+    out = succeed("--help")
+    for command in ("build", "info", "query", "perplexity", "next", "generate"):
+        assert command in out
