@@ -27,8 +27,8 @@ Words = str | Sequence[str]
 def smoothings() -> dict[str, dict[str, tuple[float | None, float, float]]]:
     """Of each smoothing its parameters: default (None: worked out from the counts), least and greatest value.
 
-    >>> sorted(smoothings())
-    ['add-delta', 'backoff', 'maximum-likelihood']
+    >>> "backoff" in smoothings()
+    True
     >>> smoothings()["add-delta"]["delta"]
     (1.0, 1e-09, 1000000000.0)
     """

@@ -72,6 +72,17 @@ TEST(Count, RefusesWhatCannotBe) {
   EXPECT_THROW(table_of("\n \n", {}), std::invalid_argument);
 }
 
+TEST(Count, APollThatThrowsEndsTheWork) {
+  Counter counter({.order = 3, .threads = 1});
+  counter.add(random_text(60, 40, 1));
+  int polls = 0;
+  const auto poll = [&] {
+    if (++polls == 3) throw std::runtime_error("enough");
+  };
+  EXPECT_THROW(counter.finish(poll), std::runtime_error);
+  EXPECT_EQ(polls, 3);
+}
+
 // The lecture's example: of 1000 times that "students opened their" occurs, "books" follows 400 and "exams" 100 times.
 TEST(Model, StudentsOpenedTheir) {
   std::string text;

@@ -34,6 +34,13 @@ class Ngrams {
 
   Word word(uint64_t position, int n) const { return corpus_[position + n]; }
 
+  // Asks for the words of a later one of the positions, which lie all over the corpus.
+  template <class Position>
+  void prefetch(std::span<const Position> positions, size_t i) const {
+    constexpr size_t kAhead = 16;
+    if (i + kAhead < positions.size()) __builtin_prefetch(corpus_ + positions[i + kAhead]);
+  }
+
   // Words [depth, depth + words_in_key) of the n-gram in one number that sorts as they do; zeros behind its end.
   uint64_t key(uint64_t position, int depth) const {
     uint64_t key = 0;
@@ -67,7 +74,10 @@ void sort_ngrams(const Ngrams& ngrams, std::span<Position> positions, int depth,
                  std::vector<Keyed<Position>>& scratch) {
   if (positions.size() < 2 || depth >= ngrams.order()) return;
   scratch.resize(positions.size());
-  for (size_t i = 0; i < positions.size(); i++) scratch[i] = {ngrams.key(positions[i], depth), positions[i]};
+  for (size_t i = 0; i < positions.size(); i++) {
+    ngrams.prefetch<Position>(positions, i);
+    scratch[i] = {ngrams.key(positions[i], depth), positions[i]};
+  }
   std::sort(scratch.begin(), scratch.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   std::vector<size_t> open;  // [begin, end) of positions that the key does not tell apart
   for (size_t i = 0; i < positions.size();) {
@@ -92,6 +102,7 @@ std::vector<Part> count_sorted(const Ngrams& ngrams, std::span<const Position> p
   const int order = ngrams.order();
   std::vector<Part> levels(order);
   for (size_t i = 0; i < positions.size(); i++) {
+    ngrams.prefetch(positions, i);
     const int common = i ? ngrams.common_length(positions[i - 1], positions[i]) : 0;
     const int length = ngrams.length(positions[i]);
     for (int n = 0; n < common; n++) levels[n].counts.back()++;
