@@ -26,7 +26,7 @@ STABLE_ABI = [
     "-DTORCH_STABLE_ONLY",
 ]  # 2.10: one build serves all later ones
 CXX_FLAGS = ["-std=c++20", "-O3", "-g0", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi"]
-# A register that is spilled, or an array that is indexed at run time, is an error too: it would go through local memory.
+# Spilled registers, and arrays that are indexed at run time, are errors too: they would go through local memory.
 NVCC_FLAGS = [
     "-std=c++20",
     "-O3",

@@ -74,7 +74,9 @@ __global__ void __launch_bounds__(kMaxUnits, 1)
         if (r < live) x[r] = load_x_gates<Cell>(args, row + r, unit);
       Sums<T, G, kRows> sums;
       multiply(sums, shared.weights + unit, shared.stride, hidden, shared.now, resident);
-      multiply(sums, packed + resident * width + unit, width, hidden, shared.now + resident * kRows, hidden - resident);
+      if (resident < hidden)
+        multiply(sums, packed + resident * width + unit, width, hidden, shared.now + resident * kRows,
+                 hidden - resident);
       FASTLM_UNROLL
       for (int r = 0; r < kRows; r++)
         if (r < live) finish_forward<Cell>(args, row + r, unit, x[r], sums.of_row(r), state[r]);

@@ -44,13 +44,13 @@ enum class Regime { kPersistent, kStep };
 
 struct RnnPlan {
   Regime regime;
-  int rows;                // sequences of a block
-  int threads;             // of a block
-  int64_t row_blocks;      // blocks over the batch
-  int64_t unit_blocks;     // blocks over the hidden units
-  int64_t resident;        // persistent: rows of the weights in shared memory, of depth()
-  int64_t shared_bytes;    // of a block
-  int64_t packed_weights;  // numbers of workspace for U transposed
+  int rows = 0;                // sequences of a block
+  int threads = 0;             // of a block
+  int64_t row_blocks = 0;      // blocks over the batch
+  int64_t unit_blocks = 0;     // blocks over the hidden units
+  int64_t resident = 0;        // persistent: rows of the weights in shared memory, of depth()
+  int64_t shared_bytes = 0;    // of a block
+  int64_t packed_weights = 0;  // numbers of workspace for U transposed
 };
 
 namespace detail {

@@ -1,0 +1,155 @@
+// The executor itself: what runs, in which order, and that it finds what kernels do wrong.
+#include "executor.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cuda/device.cuh"
+#include "cuda/stream.h"
+
+namespace simt {
+namespace {
+
+class Executor : public testing::Test {
+ protected:
+  void SetUp() override { settings() = {}; }
+
+  // The fault that a kernel is stopped for.
+  static std::string fault_of(const std::function<void()>& kernel, Extent grid, Extent block,
+                              int64_t shared_bytes = 0) {
+    try {
+      run(kernel, grid, block, shared_bytes);
+    } catch (const Fault& fault) {
+      return fault.what();
+    }
+    return "none";
+  }
+};
+
+std::vector<unsigned> order_of_threads() {
+  std::vector<unsigned> order;
+  run(
+      [&] {
+        order.push_back(threadIdx.x);
+        __syncthreads();
+        order.push_back(threadIdx.x);
+      },
+      1, 5, 0);
+  return order;
+}
+
+TEST_F(Executor, RunsEveryThreadOnce) {
+  std::multiset<std::vector<unsigned>> seen;
+  const Extent grid(3, 2, 2), block(4, 3, 2);
+  run(
+      [&] {
+        seen.insert({blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z});
+        EXPECT_EQ(gridDim.size(), 12u);
+        EXPECT_EQ(blockDim.size(), 24u);
+      },
+      grid, block, 0);
+  EXPECT_EQ(seen.size(), grid.size() * block.size());
+  EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), seen.size());
+}
+
+TEST_F(Executor, RunsMoreThreadsThanFibers) {
+  int64_t count = 0;
+  run([&] { count++; }, 100, 300, 0);
+  EXPECT_EQ(count, 30000);
+}
+
+TEST_F(Executor, ObeysTheOrder) {
+  using Order_ = std::vector<unsigned>;
+  EXPECT_EQ(order_of_threads(), (Order_{0, 1, 2, 3, 4, 0, 1, 2, 3, 4}));
+  settings().order = Order::kReverse;
+  EXPECT_EQ(order_of_threads(), (Order_{4, 3, 2, 1, 0, 4, 3, 2, 1, 0}));
+  settings().order = Order::kRandom;
+  std::set<Order_> orders;
+  for (settings().seed = 0; settings().seed < 20; settings().seed++) {
+    orders.insert(order_of_threads());
+    EXPECT_EQ(order_of_threads(), order_of_threads()) << "the seed alone decides";
+  }
+  EXPECT_GT(orders.size(), 10u);
+}
+
+TEST_F(Executor, FindsABarrierThatNotAllReach) {
+  const int line = __LINE__ + 1;
+  const auto kernel = [] { threadIdx.x < 3 ? __syncthreads() : void(); };
+  const std::string fault = fault_of(kernel, 2, 4);
+  EXPECT_NE(fault.find("deadlock: thread 0 of block"), fault.npos) << fault;
+  EXPECT_NE(fault.find("executor_test.cc:" + std::to_string(line) + ", but thread 3"), fault.npos) << fault;
+}
+
+TEST_F(Executor, FindsADivergentBarrier) {
+  const auto kernel = [] {
+    if (threadIdx.x == 1)
+      __syncthreads();
+    else
+      __syncthreads();
+  };
+  EXPECT_NE(fault_of(kernel, 1, 4).find("divergent barrier: thread 0 of block 0, 0 waits at"), std::string::npos);
+}
+
+TEST_F(Executor, WorksAfterAFault) {
+  for (int i = 0; i < 3; i++) {
+    EXPECT_NE(fault_of([] { threadIdx.x == 0 ? __syncthreads() : void(); }, 1, 64), "none");
+    EXPECT_EQ(fault_of([] { __syncthreads(); }, 3, 64), "none");
+  }
+}
+
+TEST_F(Executor, SharedMemoryBeginsAsNaNAndBelongsToABlock) {
+  run(
+      [] {
+        auto* numbers = static_cast<float*>(shared_array(0, 4 * sizeof(float)));
+        EXPECT_TRUE(std::isnan(numbers[threadIdx.x]));
+        numbers[threadIdx.x] = float(blockIdx.x);
+        __syncthreads();
+        EXPECT_EQ(numbers[3 - threadIdx.x], float(blockIdx.x));
+      },
+      3, 4, 16);
+}
+
+TEST_F(Executor, FindsSharedMemoryThatWasNotLaunchedOrDiffers) {
+  EXPECT_NE(fault_of([] { shared_array(16, 8); }, 1, 1, 20).find("takes shared memory up to byte 24 of 20"),
+            std::string::npos);
+  EXPECT_NE(fault_of([] { shared_array(0, 4 + threadIdx.x); }, 1, 2, 20).find("where another thread took 4"),
+            std::string::npos);
+}
+
+void nothing_kernel(int) {}
+
+TEST_F(Executor, LaunchesMustFitTheDevice) {
+  using fastlm::cuda::launch;
+  const auto error_of = [](const fastlm::cuda::LaunchShape& shape) -> std::string {
+    try {
+      launch("nothing", nothing_kernel, shape, nullptr, 1);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  EXPECT_EQ(error_of({dim3(3, 2), dim3(32), 200000}), "none");
+  EXPECT_EQ(error_of({dim3(3, 2), dim3(32), 300000}),
+            "fastlm: could not launch nothing with grid 3 x 2, block 32, 300000 bytes of shared memory: invalid "
+            "argument (cudaErrorInvalidValue)");
+  EXPECT_NE(error_of({dim3(1), dim3(1025)}).find("cudaErrorInvalidConfiguration"), std::string::npos);
+  EXPECT_NE(error_of({dim3(0), dim3(32)}).find("cudaErrorInvalidConfiguration"), std::string::npos);
+  EXPECT_NE(error_of({dim3(1, 65536), dim3(32)}).find("cudaErrorInvalidConfiguration"), std::string::npos);
+  // without asking for more than 48 KiB
+  cudaLaunchConfig_t config;
+  config.dynamicSmemBytes = 49153;
+  EXPECT_EQ(cudaLaunchKernelEx(&config, +[] {}), cudaErrorInvalidValue);
+}
+
+TEST_F(Executor, AnswersForTheDevice) {
+  settings().device = {7, 99999};
+  EXPECT_EQ(fastlm::cuda::device_limits().multiprocessors, 7);
+  EXPECT_EQ(fastlm::cuda::device_limits().shared_bytes, 99999);
+}
+
+}  // namespace
+}  // namespace simt
