@@ -10,7 +10,8 @@ def main() -> None:
     try:
         from fastlm.cli.app import app
     except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("typer", "rich"):
             raise
-        sys.exit(f"fastlm: the command line needs the package {error.name}; pip install 'fastlm[cli]'")
+        sys.exit(f"fastlm: the command line needs the package {package}; pip install 'fastlm[cli]'")
     app(prog_name="fastlm")

@@ -24,7 +24,7 @@ def bench(
         raise typer.Exit(1) from None
     import fastlm.bench
 
-    folder = Path(fastlm.bench.__file__).parent
+    folder = Path(fastlm.bench.__path__[0])
     known = {path.stem.removeprefix("bench_"): path for path in sorted(folder.glob("bench_*.py"))}
     unknown = set(suites or []) - known.keys()
     if unknown:
