@@ -26,7 +26,7 @@ def answers(found):
     return counted, lists, found.perplexity_of(LINES), found.smoothing, found.parameters, found.generate(seed=3)
 
 
-@pytest.fixture(params=["table", "maximum-likelihood", "add-delta", "backoff"])
+@pytest.fixture(params=["table", *ngram.smoothings()])
 def made(request):
     table = ngram.count_sentences(LINES, 3)
     return table if request.param == "table" else table.estimate(request.param)
