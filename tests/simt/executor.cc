@@ -23,9 +23,9 @@ Settings& settings() {
 
 namespace {
 
-// Blocks run together up to this many threads: ThreadSanitizer has 8128 at most. Races between blocks that do not run
-// together are not seen.
-constexpr uint64_t kThreadsTogether = 4096;
+// Blocks run together up to this many threads: ThreadSanitizer has 8128 at most, and takes long to make one. Races
+// between blocks that do not run together are not seen.
+constexpr uint64_t kThreadsTogether = 2048;
 
 struct Array {  // of shared memory, exactly as large as the kernel says: a sanitizer sees the first byte too many
   std::unique_ptr<void, decltype(&std::free)> memory;
@@ -40,12 +40,16 @@ struct Thread {
   Index index;
   std::source_location where = {};  // the barrier at which it waits
   bool waits = false;
+  int barriers = 0;  // that it has reached
 };
 
 struct Block {
   Index index;
   std::vector<Thread> threads = {};
   size_t waiting = 0, ended = 0;
+  // Where threads meet, for one barrier and for the next in turn: the first ones may be at the next barrier before the
+  // last ones have left this one, and do not meet them there.
+  char meetings[2] = {};
   std::map<int64_t, Array> arrays = {};  // by the byte where they begin
 };
 
@@ -148,11 +152,11 @@ void Launch::run_blocks(const std::vector<uint64_t>& numbers) {
     ready_.pop_back();
     run_thread(*thread);
   }
+  happens_after(&end_);
   if (!fault_.empty()) {
     fibers().clear();
     throw Fault(fault_);
   }
-  happens_after(&end_);
 }
 
 void Launch::run_thread(Thread& thread) {
@@ -191,9 +195,10 @@ void Launch::leave_barrier(Block& block) {
 void Launch::barrier(std::source_location where) {
   Thread& thread = *current_;
   thread.where = where, thread.waits = true;
-  happens_before(thread.block);
+  const char* meeting = &thread.block->meetings[thread.barriers++ % 2];
+  happens_before(meeting);
   thread.fiber->pause();
-  happens_after(thread.block);
+  happens_after(meeting);
 }
 
 void* Launch::shared_array(int64_t at, int64_t bytes) {
@@ -205,7 +210,10 @@ void* Launch::shared_array(int64_t at, int64_t bytes) {
   else if (found != arrays.end() && found->second.bytes != bytes)
     fault_ = text_of(*current_) + " takes " + std::to_string(bytes) +
              " bytes of shared memory where another thread took " + std::to_string(found->second.bytes);
-  if (!fault_.empty()) current_->fiber->pause();  // for good
+  if (!fault_.empty()) {
+    happens_before(&end_);
+    current_->fiber->pause();  // for good
+  }
   if (found == arrays.end()) {
     const Unobserved poisoning;
     auto* memory = static_cast<volatile unsigned char*>(std::malloc(size_t(std::max<int64_t>(bytes, 1))));

@@ -50,7 +50,7 @@ if(FASTLM_SANITIZE MATCHES thread)
   endforeach()
   simt_fault(no_barrier_step rnn_step.cuh "${barrier_step}" "" "data race")
   simt_fault(one_copy rnn_persistent.cuh "${one_copy_from}" "next = now" "data race")
-  simt_fault(blocks_overlap rnn_step.cuh "begin = int64_t(blockIdx.x) * kRows" "begin = int64_t(blockIdx.x) * (kRows - 1)"
+  simt_fault(blocks_overlap rnn_persistent.cuh "begin = int64_t(blockIdx.x) * kRows" "begin = int64_t(blockIdx.x) * (kRows - 1)"
     "data race")
 else()
   # A race makes the numbers wrong.
