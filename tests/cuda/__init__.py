@@ -1,0 +1,1 @@
+"""The CUDA library: how it was built, and tests that need a GPU."""

@@ -1,0 +1,98 @@
+"""On a GPU, beyond the tables of tests/ops (which run there too): each regime, streams, graphs, equal bits.
+
+None of this has run yet: see docs/cuda-verification.md.
+"""
+
+import pytest
+import torch
+
+from fastlm import ops, reference
+from tests.compare import FORWARD, GRADIENT, relative_error
+from tests.ops.test_rnn import as_function, flatten, gradients
+from tests.samples import RnnSample
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+# By csrc/cuda/rnn_plan.h, on any GPU: all of U in shared memory; a part of it, where there is enough; a launch a step.
+REGIMES = [
+    RnnSample(cell, steps=9, batch=batch, inputs=16, hidden=hidden, directions=2)
+    for cell in ops.rnn.cells()
+    for hidden, batch in ((64, 1), (128, 600), (256, 37), (700, 3), (700, 65))
+] + [RnnSample(cell, lengths=(40, 3, 17, 1, 40, 9), inputs=8, hidden=h) for cell in ops.rnn.cells() for h in (96, 600)]
+
+
+@pytest.mark.parametrize("sample", REGIMES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_each_regime_equals_the_reference(sample, dtype):
+    args = sample.make(torch.float64, "cuda")
+    tensors = flatten(args)
+    slow = as_function(args, reference.rnn_layer)
+    want, want_gradients = slow(*tensors), gradients(slow, tensors)  # in double: the GPU's own products may use TF32
+    narrow = [t.detach().to(dtype).requires_grad_() for t in tensors]
+    fast = as_function(args)
+    for got, wanted in zip(fast(*narrow), want, strict=True):
+        assert relative_error(got.double(), wanted) < 3 * FORWARD[dtype]
+    for got, wanted in zip(gradients(fast, narrow), want_gradients, strict=True):
+        assert relative_error(got.double(), wanted) < 3 * GRADIENT[dtype]
+
+
+@pytest.mark.parametrize("sample", REGIMES, ids=str)
+def test_the_same_bits_every_time(sample):
+    args = sample.make(torch.float32, "cuda")
+    function, tensors = as_function(args), flatten(args)
+    first = gradients(function, tensors)
+    for _ in range(3):
+        assert all(torch.equal(a, b) for a, b in zip(first, gradients(function, tensors), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("count", [1, 7, 4096, (1 << 24) + 5])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_dropout_has_the_bits_of_the_cpu(dtype, count, shift):
+    x, seed = torch.randn(count + shift).to(dtype), torch.tensor(12345678901234567)
+    want = ops.dropout(x[shift:], seed, 0.3)
+    assert torch.equal(ops.dropout(x.cuda()[shift:], seed.cuda(), 0.3).cpu(), want)
+
+
+def test_a_graph_draws_anew_when_the_seed_has_changed():
+    x, seed = torch.ones(1000, device="cuda"), torch.tensor(1, device="cuda")
+    ops.dropout(x, seed, 0.5)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = ops.dropout(x, seed, 0.5)
+    for value in (1, 2, 3):
+        seed.fill_(value)
+        graph.replay()
+        assert torch.equal(y.cpu(), ops.dropout(torch.ones(1000), torch.tensor(value), 0.5))
+
+
+@pytest.mark.parametrize("hidden", [64, 700])
+def test_a_layer_in_a_graph(hidden):
+    args = RnnSample("rnn_tanh", steps=5, batch=4, hidden=hidden).make(torch.float32, "cuda", requires_grad=False)
+    ops.rnn_layer(*args)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output, _ = ops.rnn_layer(*args)
+    args[0].normal_()
+    graph.replay()
+    assert torch.equal(output, ops.rnn_layer(*args)[0])
+
+
+def test_works_on_the_stream_that_is_current():
+    args = RnnSample("rnn_tanh", lengths=(50, 20, 3), inputs=32, hidden=700).make(torch.float32, "cuda")
+    want, _ = ops.rnn_layer(*args)
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(20):
+            got, _ = ops.rnn_layer(*args)
+    stream.synchronize()
+    assert torch.equal(got, want)
+
+
+def test_tensors_on_different_devices_are_refused():
+    args = RnnSample("rnn_tanh").make(torch.float32, "cuda", requires_grad=False)
+    with pytest.raises(RuntimeError, match="must be on the device of input"):
+        ops.rnn_layer(args[0], [h.cpu() for h in args[1]], *args[2:])
+    with pytest.raises(RuntimeError, match="seed must be on the device of input"):
+        ops.dropout(torch.ones(3, device="cuda"), torch.tensor(1), 0.5)
