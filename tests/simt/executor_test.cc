@@ -18,7 +18,7 @@ namespace {
 
 class Executor : public testing::Test {
  protected:
-  void SetUp() override { settings() = {}; }
+  void TearDown() override { settings() = {}; }
 
   // The fault that a kernel is stopped for.
   static std::string fault_of(const std::function<void()>& kernel, Extent grid, Extent block,
