@@ -16,7 +16,7 @@ int64_t run_fma(int64_t repeats, Team& team) {
     const Vec<float> a(0.999f), b(0.001f);
     for (int64_t n = 0; n < repeats * (end - begin); n++) {
 #pragma GCC unroll 24
-      for (int i = 0; i < kSums; i++) sum[i] = stdx::fma(sum[i], a, b);
+      for (int i = 0; i < kSums; i++) sum[i] = multiply_add(sum[i], a, b);
     }
     Vec<float> all(0);
     for (int i = 0; i < kSums; i++) all += sum[i];

@@ -87,8 +87,8 @@ void multiply_panel(const T* rows, int64_t row_stride, const T* panel, int64_t d
 #pragma GCC unroll 12
     for (int r = 0; r < Rows; r++) {
       const Vec<T> a(rows[r * row_stride + k]);
-      sum[chain][r][0] = stdx::fma(a, p0, sum[chain][r][0]);
-      sum[chain][r][1] = stdx::fma(a, p1, sum[chain][r][1]);
+      sum[chain][r][0] = multiply_add(a, p0, sum[chain][r][0]);
+      sum[chain][r][1] = multiply_add(a, p1, sum[chain][r][1]);
     }
   };
   int64_t k = 0;

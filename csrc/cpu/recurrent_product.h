@@ -57,7 +57,7 @@ class HiddenGates {
           for (int v = 0; v < kWidth; v += kLane) {
             const int live = int(std::clamp<int64_t>(hidden_ - unit - v, 0, kLane));
             const auto u = load_first(w_hh_ + g * hidden_ + unit + v, live);
-            store(tile.v[g][r] + v, stdx::fma(u, load_first(h + r * row_stride + unit + v, live), load(bias + v)));
+            store(tile.v[g][r] + v, multiply_add(u, load_first(h + r * row_stride + unit + v, live), load(bias + v)));
           }
       }
     }
@@ -100,7 +100,7 @@ class HiddenGradient {
           Vec<T> sum(0);
           for (int g = 0; g < Cell::kGates; g++) {
             const int64_t at = g * hidden_ + unit + v;
-            sum = stdx::fma(load_first(w_hh_ + at, live), load_first(d_h_gates + r * row_stride + at, live), sum);
+            sum = multiply_add(load_first(w_hh_ + at, live), load_first(d_h_gates + r * row_stride + at, live), sum);
           }
           store(tile.v[0][r] + v, sum);
         }
