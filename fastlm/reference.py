@@ -23,10 +23,26 @@ class Cell(NamedTuple):
     """Each hidden unit sees only its own past, through one weight a gate."""
 
 
+def _lstm(x: Tensor, h: Tensor, states: list[Tensor]) -> list[Tensor]:
+    i, f, g, o = (x + h).chunk(4, 1)
+    c = torch.sigmoid(f) * states[1] + torch.sigmoid(i) * torch.tanh(g)
+    return [torch.sigmoid(o) * torch.tanh(c), c]
+
+
+def _gru(x: Tensor, h: Tensor, states: list[Tensor]) -> list[Tensor]:
+    (x_r, x_z, x_n), (h_r, h_z, h_n) = x.chunk(3, 1), h.chunk(3, 1)
+    z, n = torch.sigmoid(x_z + h_z), torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
+    return [(1 - z) * n + z * states[0]]
+
+
 CELLS = {
     # Elman (1990): h' = f(W x + U h + b)
     "rnn_tanh": Cell(lambda x, h, _: [torch.tanh(x + h)]),
     "rnn_relu": Cell(lambda x, h, _: [torch.relu(x + h)]),
+    # Hochreiter & Schmidhuber (1997): c' = f c + i g, h' = o tanh(c')
+    "lstm": Cell(_lstm, gates=4, states=2),
+    # Cho et al. (2014): n = tanh(x_n + r h_n), h' = (1 - z) n + z h
+    "gru": Cell(_gru, gates=3),
 }
 
 

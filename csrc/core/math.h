@@ -10,6 +10,7 @@ namespace fastlm {
 template <class T>
 struct Math {
   FASTLM_HD static T tanh(T a) { return ::tanh(a); }
+  FASTLM_HD static T sigmoid(T a) { return T(1) / (T(1) + ::exp(-a)); }
   // NaN passes through: the comparison is false for it.
   FASTLM_HD static T relu(T a) { return a < T(0) ? T(0) : a; }
   // the slope of relu, in terms of its output

@@ -113,14 +113,11 @@ class RecurrentModule(nn.Module):
             return PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices), hn
 
         if input.dim() not in (2, 3):
-            raise ValueError(f"{self.name}: Expected input to be 2D or 3D, got {input.dim()}D tensor instead")
+            tensor = " tensor" if self.name == "RNN" else ""  # torch's words
+            raise ValueError(f"{self.name}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
         batched = input.dim() == 3
-        for state in hx or []:
-            if state.dim() != input.dim():
-                kind = "batched 3-D" if batched else "unbatched 2-D"
-                raise RuntimeError(
-                    f"For {kind} input, hx should also be {input.dim()}-D but got {state.dim()}-D tensor"
-                )
+        if any(state.dim() != input.dim() for state in hx or []):
+            raise RuntimeError(_wrong_rank(input.dim(), [state.dim() for state in hx or []]))
         if not batched:
             input, hx = input.unsqueeze(1), hx and [state.unsqueeze(1) for state in hx]
         elif self.batch_first:
@@ -169,9 +166,10 @@ class RecurrentModule(nn.Module):
 
     def _check_hidden(self, hx: list[Tensor] | None, batch: int) -> list[Tensor] | None:
         expected = (self.num_layers * self._directions, batch, self.hidden_size)
-        for state in hx or []:
+        for index, state in enumerate(hx or []):
             if tuple(state.shape) != expected:
-                raise RuntimeError(f"Expected hidden size {expected}, got {list(state.shape)}")
+                hidden = f"hidden[{index}]" if len(hx or []) > 1 else "hidden"
+                raise RuntimeError(f"Expected {hidden} size {expected}, got {list(state.shape)}")
             weight = self.weight_ih_l0
             if state.dtype != weight.dtype:
                 raise RuntimeError(f"hx must have the dtype of the weights. Expected {weight.dtype}, got {state.dtype}")
@@ -185,6 +183,15 @@ class RecurrentModule(nn.Module):
 
 def _parameter_name(kind: str, layer: int, direction: int) -> str:
     return f"{kind}_l{layer}{'_reverse' if direction else ''}"
+
+
+def _wrong_rank(rank: int, ranks: list[int]) -> str:
+    """What torch says of initial states that are batched where the input is not, or the other way round."""
+    kind = "batched 3-D" if rank == 3 else "unbatched 2-D"
+    if len(ranks) == 1:
+        return f"For {kind} input, hx should also be {rank}-D but got {ranks[0]}-D tensor"
+    found = ", ".join(f"{r}-D" for r in ranks)
+    return f"For {kind} input, hx and cx should also be {rank}-D but got ({found}) tensors"
 
 
 def _check_arguments(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fastlm.nn.base import RecurrentModule
 
-__all__ = ["RNN"]
+__all__ = ["GRU", "LSTM", "RNN"]
 
 
 class RNN(RecurrentModule):
@@ -73,6 +73,60 @@ class RNN(RecurrentModule):
     def cell(self) -> str:  # type: ignore[override]
         """The compiled cell."""
         return f"rnn_{self.nonlinearity}"
+
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        """Runs the layers over the sequences. Shapes as in the class."""
+        output, (h_n,) = self._run(input, None if hx is None else [hx])
+        return output, h_n
+
+
+class LSTM(RecurrentModule):
+    """Long short-term memory: a drop-in for ``torch.nn.LSTM``.
+
+    ``i, f, o = sigmoid(...)``, ``g = tanh(...)`` of ``W_ih x_t + b_ih + W_hh h_{t-1} + b_hh``;
+    ``c_t = f c_{t-1} + i g``, ``h_t = o tanh(c_t)``. Arguments, shapes and errors as in :class:`fastlm.RNN`, with two
+    states: ``hx`` is ``(h_0, c_0)``, both [num_layers * D, B, hidden_size].
+
+    Source: Hochreiter & Schmidhuber (1997), "Long short-term memory"; Gers et al. (2000) for the forget gate.
+
+    Example:
+        >>> import torch
+        >>> lstm = LSTM(10, 20, num_layers=2)
+        >>> output, (h_n, c_n) = lstm(torch.randn(5, 3, 10))
+        >>> output.shape, c_n.shape
+        (torch.Size([5, 3, 20]), torch.Size([2, 3, 20]))
+        >>> torch.nn.LSTM(10, 20, 2).load_state_dict(lstm.state_dict())
+        <All keys matched successfully>
+    """
+
+    cell, name = "lstm", "LSTM"
+
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
+        """Runs the layers over the sequences. Shapes as in the class."""
+        output, (h_n, c_n) = self._run(input, None if hx is None else [*hx])
+        return output, (h_n, c_n)
+
+
+class GRU(RecurrentModule):
+    """Gated recurrent unit: a drop-in for ``torch.nn.GRU``, in torch's form (the reset gate acts behind ``W_hn``).
+
+    ``r, z = sigmoid(...)`` of ``W_ih x_t + b_ih + W_hh h_{t-1} + b_hh``;
+    ``n = tanh(W_in x_t + b_in + r (W_hn h_{t-1} + b_hn))``, ``h_t = (1 - z) n + z h_{t-1}``. Arguments, shapes and
+    errors as in :class:`fastlm.RNN`.
+
+    Source: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder".
+
+    Example:
+        >>> import torch
+        >>> gru = GRU(10, 20, bidirectional=True)
+        >>> output, h_n = gru(torch.randn(5, 3, 10))
+        >>> output.shape, h_n.shape
+        (torch.Size([5, 3, 40]), torch.Size([2, 3, 20]))
+        >>> torch.nn.GRU(10, 20, bidirectional=True).load_state_dict(gru.state_dict())
+        <All keys matched successfully>
+    """
+
+    cell, name = "gru", "GRU"
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         """Runs the layers over the sequences. Shapes as in the class."""

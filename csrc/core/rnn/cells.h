@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "elman.h"
+#include "gru.h"
+#include "lstm.h"
 
 namespace fastlm {
 
@@ -13,7 +15,8 @@ template <class... Cell>
 struct CellList {};
 
 using Cells = CellList<Elman<Tanh>,  //
-                       Elman<Relu>>;
+                       Elman<Relu>,  //
+                       Lstm, Gru>;
 
 namespace detail {
 
