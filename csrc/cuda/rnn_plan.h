@@ -25,7 +25,10 @@ inline constexpr int kStepThreads = 32 * kStepWarps;
 inline constexpr int64_t kStepDepth = 256;  // rows of the product that are staged at a time
 
 // Sequences of a block, of a large batch: bounded by the registers that their sums take.
-constexpr int many_rows(int gates, int number_bytes) { return number_bytes == 4 && gates <= 4 ? 8 : 4; }
+constexpr int many_rows(int gates, int number_bytes) {
+  if (number_bytes == 4) return gates <= 4 ? 8 : 4;
+  return gates <= 3 ? 4 : 2;
+}
 
 // Numbers from one row of the weights in shared memory to the next: odd, so that a column lies in different banks.
 FASTLM_HD constexpr int64_t padded(int64_t width) { return width | 1; }

@@ -49,7 +49,7 @@ void expect_right(const Problem<Cell>& problem, const DeviceLimits& limits) {
 
 template <class Cell>
 class SimtRnn : public testing::Test {};
-using AllCells = testing::Types<Elman<Tanh>, Elman<Relu>, DiagonalCell, BusyCell>;
+using AllCells = testing::Types<Elman<Tanh>, Elman<Relu>, Lstm, Gru, DiagonalCell, BusyCell>;
 TYPED_TEST_SUITE(SimtRnn, AllCells);
 
 TYPED_TEST(SimtRnn, EqualsPlainLoops) {
