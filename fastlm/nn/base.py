@@ -124,7 +124,7 @@ class RecurrentModule(nn.Module):
             input = input.transpose(0, 1)
         self._check_input(input, 3)
         if input.shape[0] == 0:
-            raise RuntimeError(f"Expected sequence length to be larger than 0 in {self.name}")
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")  # whatever the cell, as torch
         output, hn = self._layers(input, self._check_hidden(hx, input.shape[1]), None)
         if not batched:
             return output.squeeze(1), [state.squeeze(1) for state in hn]

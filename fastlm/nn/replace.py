@@ -5,14 +5,17 @@ from __future__ import annotations
 from torch import nn
 
 from fastlm.nn.dropout import Dropout
-from fastlm.nn.rnn import RNN
+from fastlm.nn.rnn import GRU, LSTM, RNN
+
+_RECURRENT: dict[type, type] = {nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU}
 
 
 def replace_(model: nn.Module) -> nn.Module:
-    """Replaces, in place, every ``torch.nn.RNN`` and ``torch.nn.Dropout`` of a model by fastlm's module.
+    """Replaces, in place, every RNN, LSTM, GRU and Dropout of ``torch.nn`` in a model by fastlm's module.
 
     Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are
-    left as they are, because they may do something else.
+    left as they are, because they may do something else; so is an LSTM with projections (``proj_size``), which fastlm
+    does not have.
 
     Args:
         model: any module; it is changed.
@@ -44,11 +47,11 @@ def replace_(model: nn.Module) -> nn.Module:
 def _replacement(module: nn.Module) -> nn.Module:
     if type(module) is nn.Dropout:
         return Dropout(module.p, module.inplace).train(module.training)
-    if type(module) is nn.RNN:
-        new = RNN(
-            module.input_size, module.hidden_size, module.num_layers, module.nonlinearity, module.bias,
-            module.batch_first, module.dropout, module.bidirectional, device="meta",
-        )  # fmt: skip
+    kind = _RECURRENT.get(type(module))
+    if kind is not None and module.proj_size == 0:
+        names = ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
+        options = {name: getattr(module, name) for name in (*names, *(["nonlinearity"] if kind is RNN else []))}
+        new = kind(module.input_size, module.hidden_size, **options, device="meta")
         for name, parameter in module.named_parameters():
             setattr(new, name, parameter)
         return new.train(module.training)

@@ -12,10 +12,13 @@ class Model(nn.Module):
         self.rnn = nn.RNN(4, 6, 2, "relu", bidirectional=True, batch_first=True, dropout=0.3)
         self.drop = nn.Dropout(0.2)
         self.also = self.drop
-        self.lstm = nn.LSTM(12, 3)
+        self.lstm = nn.LSTM(12, 3, bias=False)
+        self.gru = nn.GRU(3, 5)
+        self.projected = nn.LSTM(5, 4, proj_size=2)
 
     def forward(self, x):
-        return self.lstm(self.drop(self.rnn(x)[0]))[0]
+        x, _ = self.lstm(self.drop(self.rnn(x)[0]))
+        return self.projected(self.gru(x)[0])[0]
 
 
 def test_same_results_and_the_same_parameters():
@@ -29,7 +32,9 @@ def test_same_results_and_the_same_parameters():
     assert not model.rnn.training
     assert isinstance(model.drop, fastlm.Dropout)
     assert model.drop is model.also
-    assert type(model.lstm) is nn.LSTM
+    assert isinstance(model.lstm, fastlm.LSTM)
+    assert isinstance(model.gru, fastlm.GRU)
+    assert type(model.projected) is nn.LSTM
 
 
 def test_the_module_itself():

@@ -1,4 +1,4 @@
-"""fastlm.RNN against torch.nn.RNN: the same constructor, state_dict, results, gradients and errors."""
+"""The recurrent modules against torch's: the same constructor, state_dict, results, gradients and errors."""
 
 import copy
 import itertools
@@ -13,24 +13,34 @@ import fastlm
 from tests.compare import FORWARD, GRADIENT, relative_error
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+KINDS = pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 
 
-def pair(*args, device="cpu", dtype=torch.float64, **options):
+def pair(kind, *args, device="cpu", dtype=torch.float64, **options):
     """torch's module and ours, with the same parameters."""
-    theirs = nn.RNN(*args, **options, device=device, dtype=dtype)
-    ours = fastlm.RNN(*args, **options, device=device, dtype=dtype)
+    theirs = getattr(nn, kind)(*args, **options, device=device, dtype=dtype)
+    ours = getattr(fastlm, kind)(*args, **options, device=device, dtype=dtype)
     ours.load_state_dict(theirs.state_dict())
     return theirs, ours
 
 
+def draw_hx(kind, *shape, **options):
+    """Initial states as the module takes them, as a list."""
+    return [torch.randn(shape, **options) for _ in range(2 if kind == "LSTM" else 1)]
+
+
+def flat(states):
+    return list(states) if isinstance(states, tuple) else [states]
+
+
 def run(module, input, hx):
-    """Output, h_n, and the gradients of a weighted sum of both."""
+    """Output, final states, and the gradients of a weighted sum of them."""
     leaves = [
-        t.detach().clone().requires_grad_() for t in (input.data if isinstance(input, PackedSequence) else input, hx)
+        t.detach().clone().requires_grad_() for t in (input.data if isinstance(input, PackedSequence) else input, *hx)
     ]
     x = PackedSequence(leaves[0], *input[1:]) if isinstance(input, PackedSequence) else leaves[0]
-    output, h_n = module(x, leaves[1])
-    results = [output.data if isinstance(output, PackedSequence) else output, h_n]
+    output, states = module(x, tuple(leaves[1:]) if len(hx) > 1 else leaves[1])
+    results = [output.data if isinstance(output, PackedSequence) else output, *flat(states)]
     # weights of one sign: a sum that cancels has no relative accuracy, in torch either
     weights = [torch.linspace(0.5, 1.5, r.numel(), dtype=r.dtype, device=r.device).view_as(r) for r in results]
     return results, torch.autograd.grad(results, [*leaves, *module.parameters()], weights)
@@ -45,61 +55,66 @@ def assert_same(theirs, ours, input, hx, dtype):
 
 
 @DTYPES
+@KINDS
 @pytest.mark.parametrize("hidden", [1, 3, 17, 257])
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_parity_with_torch(dtype, hidden, layers, bidirectional, device):
-    options = itertools.product(["tanh", "relu"], [True, False], [False, True])
+def test_parity_with_torch(kind, dtype, hidden, layers, bidirectional, device):
+    nonlinearities = [{"nonlinearity": "tanh"}, {"nonlinearity": "relu"}] if kind == "RNN" else [{}]
+    options = itertools.product(nonlinearities, [True, False], [False, True])
     for (nonlinearity, bias, batch_first), (steps, batch) in zip(
         options, itertools.cycle([(7, 3), (1, 4), (5, 1)]), strict=False
     ):
         theirs, ours = pair(
-            5, hidden, layers, nonlinearity, bias, batch_first, bidirectional=bidirectional, device=device, dtype=dtype
-        )
+            kind, 5, hidden, layers, bias=bias, batch_first=batch_first, bidirectional=bidirectional,
+            **nonlinearity, device=device, dtype=dtype,
+        )  # fmt: skip
         shape = (batch, steps, 5) if batch_first else (steps, batch, 5)
         input = torch.randn(shape, device=device, dtype=dtype)
-        hx = torch.randn(layers * (1 + bidirectional), batch, hidden, device=device, dtype=dtype)
+        hx = draw_hx(kind, layers * (1 + bidirectional), batch, hidden, device=device, dtype=dtype)
         assert_same(theirs, ours, input, hx, dtype)
 
 
 @DTYPES
+@KINDS
 @pytest.mark.parametrize("enforce_sorted", [True, False])
 @pytest.mark.parametrize("lengths", [(6, 4, 4, 1), (1,), (3, 3, 3)])
-def test_packed_sequences(dtype, enforce_sorted, lengths, device):
+def test_packed_sequences(kind, dtype, enforce_sorted, lengths, device):
     if not enforce_sorted:
         lengths = lengths[::-1]
-    theirs, ours = pair(4, 17, 2, bidirectional=True, device=device, dtype=dtype)
+    theirs, ours = pair(kind, 4, 17, 2, bidirectional=True, device=device, dtype=dtype)
     input = pack_sequence([torch.randn(n, 4, device=device, dtype=dtype) for n in lengths], enforce_sorted)
-    hx = torch.randn(4, len(lengths), 17, device=device, dtype=dtype)
+    hx = draw_hx(kind, 4, len(lengths), 17, device=device, dtype=dtype)
     assert_same(theirs, ours, input, hx, dtype)
-    (output, h_n), (want, want_h) = ours(input), theirs(input)
+    (output, states), (want, want_states) = ours(input), theirs(input)
     assert isinstance(output, PackedSequence)
     assert output.batch_sizes.equal(want.batch_sizes)
     torch.testing.assert_close(output.data, want.data)
-    torch.testing.assert_close(h_n, want_h)
+    torch.testing.assert_close(states, want_states)
 
 
+@KINDS
 @pytest.mark.parametrize("batch_first", [False, True])
-def test_unbatched_and_without_hx(batch_first, device):
-    theirs, ours = pair(4, 6, 2, bidirectional=True, batch_first=batch_first, device=device)
+def test_unbatched_and_without_hx(kind, batch_first, device):
+    theirs, ours = pair(kind, 4, 6, 2, bidirectional=True, batch_first=batch_first, device=device)
     input = torch.randn(5, 4, device=device, dtype=torch.float64)
-    assert_same(theirs, ours, input, torch.randn(4, 6, device=device, dtype=torch.float64), torch.float64)
-    for got, want in zip(ours(input), theirs(input), strict=True):
-        assert got.shape == want.shape
-        torch.testing.assert_close(got, want)
+    assert_same(theirs, ours, input, draw_hx(kind, 4, 6, device=device, dtype=torch.float64), torch.float64)
+    (output, states), (want, want_states) = ours(input), theirs(input)
+    torch.testing.assert_close([output, *flat(states)], [want, *flat(want_states)])
 
 
 def test_output_strides_are_torchs():
-    theirs, ours = pair(3, 4, batch_first=True)
+    theirs, ours = pair("RNN", 3, 4, batch_first=True)
     x = torch.randn(2, 5, 3, dtype=torch.float64)
     assert ours(x)[0].stride() == theirs(x)[0].stride()
 
 
+@KINDS
 @pytest.mark.parametrize("fullgraph", [True, False])
-def test_torch_compile_gives_the_same(fullgraph, device):
-    module = fastlm.RNN(5, 17, 2, bidirectional=True, device=device)
+def test_torch_compile_gives_the_same(kind, fullgraph, device):
+    module = getattr(fastlm, kind)(5, 17, 2, bidirectional=True, device=device)
     compiled = torch.compile(module, fullgraph=fullgraph)
-    x, hx = torch.randn(6, 3, 5, device=device), torch.randn(4, 3, 17, device=device)
+    x, hx = torch.randn(6, 3, 5, device=device), draw_hx(kind, 4, 3, 17, device=device)
     (want, want_grads), (got, got_grads) = run(module, x, hx), run(_WithParameters(compiled, module), x, hx)
     for a, b in zip([*got, *got_grads], [*want, *want_grads], strict=True):
         torch.testing.assert_close(a, b)
@@ -152,9 +167,9 @@ def test_dropout_between_layers():
     torch.testing.assert_close(whole(x)[0], lower(torch.zeros(5, 4, 32))[0])
 
 
-def test_state_dict_both_ways_and_parameter_order():
-    options = {"num_layers": 2, "bidirectional": True}
-    theirs, ours = nn.RNN(3, 4, **options), fastlm.RNN(3, 4, **options)
+@KINDS
+def test_state_dict_both_ways_and_parameter_order(kind):
+    theirs, ours = (getattr(of, kind)(3, 4, num_layers=2, bidirectional=True) for of in (nn, fastlm))
     assert list(ours.state_dict()) == list(theirs.state_dict())
     assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
     theirs.load_state_dict(ours.state_dict())
@@ -162,11 +177,12 @@ def test_state_dict_both_ways_and_parameter_order():
     assert [len(ws) for ws in ours.all_weights] == [len(ws) for ws in theirs.all_weights]
 
 
-def test_same_seed_gives_torchs_initial_parameters():
+@KINDS
+def test_same_seed_gives_torchs_initial_parameters(kind):
     torch.manual_seed(5)
-    theirs = nn.RNN(3, 4, 2, bidirectional=True)
+    theirs = getattr(nn, kind)(3, 4, 2, bidirectional=True)
     torch.manual_seed(5)
-    ours = fastlm.RNN(3, 4, 2, bidirectional=True)
+    ours = getattr(fastlm, kind)(3, 4, 2, bidirectional=True)
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
@@ -174,15 +190,20 @@ def test_same_seed_gives_torchs_initial_parameters():
     "options",
     [
         {},
-        {"nonlinearity": "relu"},
         {"num_layers": 2, "dropout": 0.5},
         {"bias": False, "batch_first": True},
         {"bidirectional": True},
     ],
     ids=str,
 )
-def test_repr_is_torchs(options):
-    assert repr(fastlm.RNN(3, 4, **options)) == repr(nn.RNN(3, 4, **options))
+@KINDS
+def test_repr_is_torchs(kind, options):
+    ours, theirs = (getattr(of, kind)(3, 4, **options) for of in (fastlm, nn))
+    assert repr(ours) == repr(theirs)
+
+
+def test_repr_names_the_nonlinearity_as_torch_does():
+    assert repr(fastlm.RNN(3, 4, nonlinearity="relu")) == repr(nn.RNN(3, 4, nonlinearity="relu"))
 
 
 def test_copies_and_pickles():
@@ -224,41 +245,51 @@ def test_backward_in_eval_mode():
     assert module.weight_hh_l0.grad is not None
 
 
-def same_error(call):
-    """Runs call(class) for torch and for fastlm, and returns both errors."""
+def same_error(call, kind):
+    """Runs call(class, hx) for torch and for fastlm, and returns both errors. hx makes initial states of a shape."""
+
+    def hx(*shape):
+        states = draw_hx(kind, *shape)
+        return tuple(states) if len(states) > 1 else states[0]
+
     errors = []
-    for cls in (nn.RNN, fastlm.RNN):
+    for of in (nn, fastlm):
         with pytest.raises((RuntimeError, ValueError, TypeError)) as caught:
-            call(cls)
+            call(getattr(of, kind), hx)
         errors.append(caught.value)
     return errors
 
 
 SAME_ERRORS = {
-    "input size": lambda c: c(5, 4)(torch.randn(2, 1, 3)),
-    "hidden size": lambda c: c(3, 4)(torch.randn(2, 1, 3), torch.randn(1, 1, 5)),
-    "batch of hx": lambda c: c(3, 4)(torch.randn(2, 2, 3), torch.randn(1, 1, 4)),
-    "dtype": lambda c: c(3, 4)(torch.randn(2, 1, 3, dtype=torch.float64)),
-    "integer input": lambda c: c(3, 4)(torch.ones(2, 1, 3, dtype=torch.int64)),
-    "dimensions": lambda c: c(3, 4)(torch.randn(3)),
-    "unbatched hx": lambda c: c(3, 4)(torch.randn(2, 3), torch.randn(1, 1, 4)),
-    "batched hx": lambda c: c(3, 4)(torch.randn(2, 1, 3), torch.randn(1, 4)),
-    "no steps": lambda c: c(3, 4)(torch.randn(0, 1, 3)),
-    "dropout": lambda c: c(3, 4, dropout=1.5),
-    "nonlinearity": lambda c: c(3, 4, nonlinearity="cube"),
-    "bias": lambda c: c(3, 4, bias="yes"),
-    "batch_first": lambda c: c(3, 4, batch_first=1),
-    "no hidden": lambda c: c(3, 0),
-    "no input": lambda c: c(0, 3),
-    "no layers": lambda c: c(3, 4, 0),
-    "float hidden": lambda c: c(3, 4.0),
+    "input size": lambda c, _: c(5, 4)(torch.randn(2, 1, 3)),
+    "hidden size": lambda c, hx: c(3, 4)(torch.randn(2, 1, 3), hx(1, 1, 5)),
+    "batch of hx": lambda c, hx: c(3, 4)(torch.randn(2, 2, 3), hx(1, 1, 4)),
+    "dtype": lambda c, _: c(3, 4)(torch.randn(2, 1, 3, dtype=torch.float64)),
+    "integer input": lambda c, _: c(3, 4)(torch.ones(2, 1, 3, dtype=torch.int64)),
+    "dimensions": lambda c, _: c(3, 4)(torch.randn(3)),
+    "unbatched hx": lambda c, hx: c(3, 4)(torch.randn(2, 3), hx(1, 1, 4)),
+    "batched hx": lambda c, hx: c(3, 4)(torch.randn(2, 1, 3), hx(1, 4)),
+    "no steps": lambda c, _: c(3, 4)(torch.randn(0, 1, 3)),
+    "dropout": lambda c, _: c(3, 4, dropout=1.5),
+    "bias": lambda c, _: c(3, 4, bias="yes"),
+    "batch_first": lambda c, _: c(3, 4, batch_first=1),
+    "no hidden": lambda c, _: c(3, 0),
+    "no input": lambda c, _: c(0, 3),
+    "no layers": lambda c, _: c(3, 4, 0),
+    "float hidden": lambda c, _: c(3, 4.0),
 }
 
 
+@KINDS
 @pytest.mark.parametrize("call", SAME_ERRORS.values(), ids=SAME_ERRORS.keys())
-def test_errors_are_torchs(call):
-    theirs, ours = same_error(call)
+def test_errors_are_torchs(call, kind):
+    theirs, ours = same_error(call, kind)
     assert type(ours) is type(theirs)
+    assert str(ours) == str(theirs)
+
+
+def test_an_unknown_nonlinearity_is_an_error_in_torchs_words():
+    theirs, ours = same_error(lambda c, _: c(3, 4, nonlinearity="cube"), "RNN")
     assert str(ours) == str(theirs)
 
 
