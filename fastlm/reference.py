@@ -55,6 +55,7 @@ def rnn_layer(
     b_hh: Sequence[Tensor],
     batch_sizes: Tensor | None,
     cell: str,
+    for_backward: bool = False,
 ) -> tuple[Tensor, list[Tensor], None]:
     """One recurrent layer, a step at a time. Arguments and results as in :func:`fastlm.ops.rnn_layer`.
 

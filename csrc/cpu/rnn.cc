@@ -8,18 +8,18 @@
 namespace fastlm::cpu {
 
 template <class T>
-void rnn_forward(std::string_view cell, const RnnForward<T>& args, Team& team) {
-  with_cell(cell, [&]<class Cell>(Cell) { forward_pass<Cell>(args, team); });
+void rnn_forward(std::string_view cell, const std::vector<LayerForward<T>>& directions, Team& team) {
+  with_cell(cell, [&]<class Cell>(Cell) { forward_pass<Cell>(directions, team); });
 }
 
 template <class T>
-void rnn_backward(std::string_view cell, const RnnBackward<T>& args, Team& team) {
-  with_cell(cell, [&]<class Cell>(Cell) { backward_pass<Cell>(args, team); });
+void rnn_backward(std::string_view cell, const std::vector<LayerBackward<T>>& directions, Team& team) {
+  with_cell(cell, [&]<class Cell>(Cell) { backward_pass<Cell>(directions, team); });
 }
 
-template void rnn_forward(std::string_view, const RnnForward<float>&, Team&);
-template void rnn_forward(std::string_view, const RnnForward<double>&, Team&);
-template void rnn_backward(std::string_view, const RnnBackward<float>&, Team&);
-template void rnn_backward(std::string_view, const RnnBackward<double>&, Team&);
+template void rnn_forward(std::string_view, const std::vector<LayerForward<float>>&, Team&);
+template void rnn_forward(std::string_view, const std::vector<LayerForward<double>>&, Team&);
+template void rnn_backward(std::string_view, const std::vector<LayerBackward<float>>&, Team&);
+template void rnn_backward(std::string_view, const std::vector<LayerBackward<double>>&, Team&);
 
 }  // namespace fastlm::cpu

@@ -34,6 +34,10 @@ inline std::string shape_of(const Tensor& tensor) {
   return text + "]";
 }
 
+inline std::vector<int64_t> shape_vector(const Tensor& tensor) {
+  return {tensor.sizes().begin(), tensor.sizes().end()};
+}
+
 inline bool has_shape(const Tensor& tensor, std::initializer_list<int64_t> shape) {
   return tensor.dim() == int64_t(shape.size()) && std::equal(shape.begin(), shape.end(), tensor.sizes().begin());
 }
@@ -50,6 +54,7 @@ inline Tensor mm(const Tensor& a, const Tensor& b) { return call_aten("aten::mm"
 inline Tensor multiply(const Tensor& a, const Tensor& b) { return call_aten("aten::mul", "Tensor", a, b); }
 // The stable ABI has no add, but a subtract with a factor.
 inline Tensor add(const Tensor& a, const Tensor& b) { return torch::stable::subtract(a, b, -1.0); }
+inline void copy(const Tensor& to, const Tensor& from) { torch::stable::copy_(const_cast<Tensor&>(to), from); }
 inline Tensor transposed(const Tensor& matrix) { return torch::stable::transpose(matrix, 0, 1); }
 inline Tensor concatenate(const Tensors& parts) { return call_aten("aten::cat", "", parts, int64_t(0)); }
 inline Tensor select_rows(const Tensor& table, const Tensor& rows) {

@@ -111,6 +111,9 @@ struct Layer {
                                       : std::vector{layout.rows, width};
   }
 
+  // Where direction d begins in what forward saves.
+  int64_t saved_offset(int64_t d) const { return d * layout.rows * traits.slots * hidden; }
+
   // h before each row's step, [N, H]: the operand of the gradient of U.
   Tensor hidden_before(const Tensor& output, int64_t d) const {
     const Tensor all = torch::stable::reshape(output, {layout.rows, weights.directions() * hidden});

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "../cuda/rnn.h"
+#include "aten_products.h"
 #include "cuda.h"
-#include "rnn_layer.h"
 
 namespace fastlm {
 namespace {
@@ -54,8 +54,8 @@ class Gpu {
 }  // namespace
 
 STABLE_TORCH_LIBRARY_IMPL(fastlm, CUDA, m) {
-  m.impl("rnn_layer", TORCH_BOX(&rnn_layer<Gpu>));
-  m.impl("rnn_layer_backward", TORCH_BOX(&rnn_layer_backward<Gpu>));
+  m.impl("rnn_layer", TORCH_BOX(&rnn_layer<WithAtenProducts<Gpu>>));
+  m.impl("rnn_layer_backward", TORCH_BOX(&rnn_layer_backward<WithAtenProducts<Gpu>>));
 }
 
 }  // namespace fastlm

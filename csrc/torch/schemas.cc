@@ -4,7 +4,7 @@
 STABLE_TORCH_LIBRARY(fastlm, m) {
   m.def(
       "rnn_layer(Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] w_hh, Tensor[] b_ih, Tensor[] b_hh, "
-      "Tensor? batch_sizes, str cell) -> (Tensor output, Tensor[] hn, Tensor saved)");
+      "Tensor? batch_sizes, str cell, bool for_backward) -> (Tensor output, Tensor[] hn, Tensor saved)");
   m.def(
       "rnn_layer_backward(Tensor grad_output, Tensor[] grad_hn, Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] "
       "w_hh, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -88,12 +89,16 @@ def rnn_layer(
         >>> output.flatten(), h_n
         (tensor([2., 2., 2.]), tensor([[[2.]]]))
     """
-    output, hn, _ = _forward_op(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)
+    arguments = (input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)
+    if torch.is_grad_enabled() and any(t.requires_grad for t in itertools.chain((input,), hx, w_ih, w_hh, b_ih, b_hh)):
+        output, hn, _ = _forward_op(*arguments, True)
+    else:
+        output, hn, _ = _forward_op(*arguments, False)
     return output, hn
 
 
 @torch.library.register_fake("fastlm::rnn_layer")
-def _fake_forward(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell):  # type: ignore[no-untyped-def]
+def _fake_forward(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, for_backward):  # type: ignore[no-untyped-def]
     traits = cell_traits(cell)
     directions, hidden = len(w_ih), w_ih[0].shape[0] // traits.gates
     output = input.new_empty(*input.shape[:-1], directions * hidden)
@@ -103,7 +108,7 @@ def _fake_forward(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell):  # type
         batch = hx[0].shape[1] if hx else torch.library.get_ctx().new_dynamic_size()
     hn = [input.new_empty(directions, batch, hidden) for _ in range(traits.states)]
     rows = math.prod(input.shape[:-1])
-    return output, hn, input.new_empty(directions, rows, traits.slots * hidden)
+    return output, hn, input.new_empty(directions, rows, traits.slots * hidden if for_backward else 0)
 
 
 @torch.library.register_fake("fastlm::rnn_layer_backward")
@@ -116,7 +121,7 @@ def _fake_backward(  # type: ignore[no-untyped-def]
 
 
 def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    input, *lists, batch_sizes, ctx.cell = inputs
+    input, *lists, batch_sizes, ctx.cell, _ = inputs
     y, _, saved = output
     ctx.lengths = [len(tensors) for tensors in lists]
     ctx.save_for_backward(input, *(t for tensors in lists for t in tensors), batch_sizes, y, saved)
@@ -132,7 +137,7 @@ def _backward(ctx, grad_output, grad_hn, _):  # type: ignore[no-untyped-def]
         grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, output, saved,
         wants_input, wants_hx,
     )  # fmt: skip
-    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(hx), *d_weights, None, None
+    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(hx), *d_weights, None, None, None
 
 
 torch.library.register_autograd("fastlm::rnn_layer", _backward, setup_context=_setup)

@@ -21,6 +21,7 @@ struct Problem {
   bool reverse;
   Numbers x_gates, b_ih, b_hh, w_hh, hx[S], grad_output, grad_hn[S];
   Numbers output, saved, hn[S], d_x_gates, d_h_gates, d_hx[S];
+  Numbers d_w_ih, d_w_hh, d_b_ih, d_b_hh;  // of a W that is the identity: x_gates are the input, too
 
   Problem(std::vector<int64_t> sizes, int64_t hidden, bool reverse, unsigned seed)
       : batch_sizes(std::move(sizes)),
@@ -58,6 +59,8 @@ struct Problem {
     const Walk w = walk();
     output.assign(rows * hidden, 0), saved.assign(rows * kSlots<Cell> * hidden, 0);
     d_x_gates.assign(rows * G * hidden, 0), d_h_gates = d_x_gates;
+    d_b_ih.assign(G * hidden, 0), d_b_hh = d_b_ih;
+    d_w_ih.assign(G * hidden * G * hidden, 0), d_w_hh.assign(w_hh.size(), 0);
     for (int s = 0; s < S; s++) hn[s].assign(batch * hidden, 0), d_hx[s] = hn[s];
     for (int64_t b = 0; b < batch; b++) {
       std::vector<int64_t> at;  // rows of this sequence, in the order of the walk
@@ -121,6 +124,21 @@ struct Problem {
           for (int64_t u = 0; u < hidden; u++) direct[0][k] += w_hh[(g * hidden + u) * hidden + k] * dh[u];
       }
     for (int s = 0; s < S; s++) d[s] = direct[s];
+    reduce(row, states[0][i]);
+  }
+
+  // A row's share of the gradients of the weights.
+  void reduce(int64_t row, const Numbers& h_before) {
+    const int64_t size = G * hidden;
+    for (int64_t i = 0; i < size; i++) {
+      const double dx = d_x_gates[row * size + i], dh = d_h_gates[row * size + i];
+      d_b_ih[i] += dx, d_b_hh[i] += dh;
+      for (int64_t j = 0; j < size; j++) d_w_ih[i * size + j] += dx * x_gates[row * size + j];
+      if (Cell::kRecurrence == Recurrence::kDiagonal)
+        d_w_hh[i] += dh * h_before[i % hidden];
+      else
+        for (int64_t k = 0; k < hidden; k++) d_w_hh[i * hidden + k] += dh * h_before[k];
+    }
   }
 };
 

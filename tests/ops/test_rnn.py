@@ -75,7 +75,7 @@ def test_opcheck(sample, device):
     args = sample.make(torch.float32, device)
     if sample.lengths and not sample.hx:
         pytest.skip("the batch of hn depends on data: opcheck has no number for it")
-    result = torch.library.opcheck(torch.ops.fastlm.rnn_layer.default, args)
+    result = torch.library.opcheck(torch.ops.fastlm.rnn_layer.default, (*args, True))
     assert set(result.values()) == {"SUCCESS"}
 
 
@@ -83,7 +83,7 @@ def test_opcheck(sample, device):
 def test_opcheck_of_the_backward(sample, device):
     args = sample.make(torch.float32, device)
     with torch.no_grad():
-        output, hn, saved = torch.ops.fastlm.rnn_layer(*args)
+        output, hn, saved = torch.ops.fastlm.rnn_layer(*args, True)
     backward_args = (torch.randn_like(output), [torch.randn_like(h) for h in hn], *args, output, saved, True, True)
     result = torch.library.opcheck(torch.ops.fastlm.rnn_layer_backward.default, backward_args)
     assert set(result.values()) == {"SUCCESS"}

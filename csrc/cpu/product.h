@@ -1,0 +1,97 @@
+// The large products of the backward pass, shared by a team.
+//
+// Both are built on the kernel of panel.h, which reaches nearly the peak where a general library has to be careful.
+#pragma once
+
+#include "panel.h"
+#include "team.h"
+
+namespace fastlm::cpu {
+
+// Work that pays for waking a thread, in multiply-adds.
+inline constexpr int64_t kWorthAThread = 200000;
+
+// Writes the results of `count` rows, one panel, to the rows of c that begin at c.
+template <class T>
+void store_tile(const Tile<T, 1>& tile, int count, int64_t panel, T* c, int64_t columns, bool add) {
+  for (int r = 0; r < count; r++)
+    for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>) {
+      const int64_t column = panel * kPanelWidth<T> + v;
+      const int live = int(std::min<int64_t>(kLanes<T>, columns - column));
+      if (live <= 0) break;
+      T* to = c + r * columns + column;
+      const Vec<T> value = load(tile.v[0][r] + v);
+      store_first(to, add ? load_first(to, live) + value : value, live);
+    }
+}
+
+// c = a b or, to add, c + a b, for a packed b; a [rows, depth] and c [rows, columns] are dense.
+template <class T>
+void multiply_rows(const T* a, int64_t rows, const PackedMatrix<T>& b, T* c, bool add, Team& team) {
+  alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
+  // a block of rows stays in the second-level cache while it meets every panel
+  const int64_t depth = b.depth(), block = std::max<int64_t>(kMaxRows, (512 << 10) / int64_t(depth * sizeof(T) + 1));
+  const int64_t row_work = std::max<int64_t>(1, depth * b.columns());
+  team.for_slices(rows, std::max<int64_t>(kMaxRows, kWorthAThread / row_work), [&](int64_t begin, int64_t end) {
+    for (int64_t top = begin; top < end; top += block)
+      for (int64_t p = 0; p < b.panels(); p++)
+        for_row_blocks(top, std::min(end, top + block), [&](int64_t first, int count) {
+          Tile<T, 1> tile;
+          multiply_panel<T, false>(count, {a + first * depth, depth}, b.panel(p), depth, kZeros, tile.v[0][0]);
+          store_tile(tile, count, p, c + first * b.columns(), b.columns(), add);
+        });
+  });
+}
+
+// c = sum over k of a(k)^T b(k): rows a(k) [m] and b(k) [n] at any place, b(k) null for zeros; c [m, n] dense.
+//
+// Some hundred rows at a time: b is packed once for all, a by each thread for its strip of c.
+template <class T, class RowA, class RowB>
+void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, int64_t n, T* c, Team& team) {
+  constexpr int64_t kDepth = 256, kBlocks = 4, kStrip = kBlocks * kMaxRows;
+  alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
+  if (count == 0) std::fill_n(c, m * n, T(0));
+  for (int64_t k0 = 0; k0 < count; k0 += kDepth) {
+    const int64_t depth = std::min(kDepth, count - k0);
+    PackedMatrix<T> packed(depth, n);
+    team.for_slices(packed.panels(), 64, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; p++) packed.pack(p, [&](int64_t k) { return b(k0 + k); });
+    });
+    const auto strips_of = [&](int64_t begin, int64_t end) {
+      alignas(64) T strip[kBlocks][kDepth][kMaxRows];
+      for (int64_t s = begin; s < end; s++) {
+        const int64_t first = s * kStrip, height = std::min(kStrip, m - first);
+        for (int64_t k = 0; k < depth; k++) {
+          const T* row = a(k0 + k) + first;
+          for (int64_t i = 0; i < height / kMaxRows; i++)
+            __builtin_memcpy(strip[i][k], row + i * kMaxRows, sizeof(strip[i][k]));
+          for (int64_t i = height / kMaxRows * kMaxRows; i < height; i++) strip[i / kMaxRows][k][i % kMaxRows] = row[i];
+        }
+        for (int64_t p = 0; p < packed.panels(); p++)
+          for (int64_t top = 0; top < height; top += kMaxRows) {
+            const int rows = int(std::min<int64_t>(kMaxRows, height - top));
+            Tile<T, 1> tile;
+            multiply_panel<T, true>(rows, {strip[top / kMaxRows][0], 0}, packed.panel(p), depth, kZeros, tile.v[0][0]);
+            store_tile(tile, rows, p, c + (first + top) * n, n, k0 > 0);
+          }
+      }
+    };
+    const int64_t strip_work = kStrip * depth * std::max<int64_t>(1, n);
+    team.for_slices((m + kStrip - 1) / kStrip, std::max<int64_t>(1, kWorthAThread / strip_work), strips_of);
+  }
+}
+
+// c[0 .. n) = sum over k of a(k)
+template <class T, class Row>
+void sum_rows(int64_t count, const Row& a, int64_t n, T* c, Team& team) {
+  team.for_slices(n, std::max<int64_t>(kPanelWidth<T>, kWorthAThread / std::max<int64_t>(1, count)),
+                  [&](int64_t begin, int64_t end) {
+                    std::fill(c + begin, c + end, T(0));
+                    for (int64_t k = 0; k < count; k++) {
+                      const T* row = a(k);
+                      for (int64_t i = begin; i < end; i++) c[i] += row[i];
+                    }
+                  });
+}
+
+}  // namespace fastlm::cpu
