@@ -1,4 +1,4 @@
-"""fastlm.RNN beside torch.nn.RNN with the same parameters: the forward pass, and a whole training step."""
+"""fastlm's recurrent layers beside torch.nn's with the same parameters: the forward pass, and a whole training step."""
 
 from typing import NamedTuple
 
@@ -22,12 +22,15 @@ SHAPES = [Shape(35, batch, hidden) for batch in (1, 8, 32) for hidden in (64, 12
 QUICK_SHAPES = [Shape(35, 1, 128), Shape(35, 8, 256), Shape(35, 32, 512)]
 
 
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
+
+
 @pytest.mark.parametrize("training", [False, True], ids=["forward", "train"])
-def bench_rnn(duel, machine, shape, nonlinearity, training):
+@pytest.mark.parametrize("kind", GATES)
+def bench_rnn(duel, machine, shape, kind, training):
     torch.manual_seed(0)
-    peer = torch.nn.RNN(shape.hidden, shape.hidden, nonlinearity=nonlinearity)
-    ours = fastlm.RNN(shape.hidden, shape.hidden, nonlinearity=nonlinearity)
+    peer = getattr(torch.nn, kind)(shape.hidden, shape.hidden)
+    ours = getattr(fastlm, kind)(shape.hidden, shape.hidden)
     ours.load_state_dict(peer.state_dict())
     x = torch.randn(shape.steps, shape.batch, shape.hidden, requires_grad=training)
     grad = torch.randn_like(x)
@@ -44,4 +47,4 @@ def bench_rnn(duel, machine, shape, nonlinearity, training):
 
         return train if training else forward
 
-    duel(step(ours), step(peer), limits.rnn_seconds(machine, *shape, gates=1, training=training))
+    duel(step(ours), step(peer), limits.rnn_seconds(machine, *shape, GATES[kind], training))
