@@ -43,6 +43,8 @@ CELLS = {
     "lstm": Cell(_lstm, gates=4, states=2),
     # Cho et al. (2014): n = tanh(x_n + r h_n), h' = (1 - z) n + z h
     "gru": Cell(_gru, gates=3),
+    # Li et al. (2018): h' = relu(W x + u * h + b), one recurrent weight a unit
+    "indrnn": Cell(lambda x, h, _: [torch.relu(x + h)], diagonal=True),
 }
 
 

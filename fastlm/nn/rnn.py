@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fastlm.nn.base import RecurrentModule
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "IndRNN"]
 
 
 class RNN(RecurrentModule):
@@ -127,6 +127,30 @@ class GRU(RecurrentModule):
     """
 
     cell, name = "gru", "GRU"
+
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        """Runs the layers over the sequences. Shapes as in the class."""
+        output, (h_n,) = self._run(input, None if hx is None else [hx])
+        return output, h_n
+
+
+class IndRNN(RecurrentModule):
+    """Independently recurrent network: ``h_t = relu(W_ih x_t + b_ih + u * h_{t-1} + b_hh)``, unit by unit.
+
+    Each hidden unit sees only its own past, through one weight: ``weight_hh_l0`` is [hidden_size]. Arguments, shapes
+    and errors as in :class:`fastlm.RNN`.
+
+    Source: Li et al. (2018), "Independently recurrent neural network (IndRNN): Building a longer and deeper RNN".
+
+    Example:
+        >>> import torch
+        >>> rnn = IndRNN(10, 20, num_layers=2)
+        >>> output, h_n = rnn(torch.randn(5, 3, 10))
+        >>> output.shape, rnn.weight_hh_l0.shape
+        (torch.Size([5, 3, 20]), torch.Size([20]))
+    """
+
+    cell, name = "indrnn", "IndRNN"
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         """Runs the layers over the sequences. Shapes as in the class."""

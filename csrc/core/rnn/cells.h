@@ -7,6 +7,7 @@
 
 #include "elman.h"
 #include "gru.h"
+#include "indrnn.h"
 #include "lstm.h"
 
 namespace fastlm {
@@ -16,7 +17,7 @@ struct CellList {};
 
 using Cells = CellList<Elman<Tanh>,  //
                        Elman<Relu>,  //
-                       Lstm, Gru>;
+                       Lstm, Gru, IndRnn>;
 
 namespace detail {
 
