@@ -31,9 +31,9 @@ class BackwardPass {
     for (int64_t i = walk.sequence.steps - 1; i >= 0; i--) {
       const int64_t t = walk.step(i), rows = std::min(share.end, walk.sequence.rows(t));
       const int64_t split = std::clamp(walk.continuing(t), share.begin, std::max(share.begin, rows));
-      for_tiles(share, share.begin, split, walk.after(t),
+      for_tiles(share, share.begin, split, walk.after(t), t,
                 [&](int64_t b, int64_t p, const T* d_h) { step(t, b, p, d_h); });
-      for_tiles(share, split, rows, -1, [&](int64_t b, int64_t p, const T*) { step(t, b, p, nullptr); });
+      for_tiles(share, split, rows, -1, t, [&](int64_t b, int64_t p, const T*) { step(t, b, p, nullptr); });
       sync();
     }
     if (args_.d_hx[0]) initial(share);
@@ -80,15 +80,25 @@ class BackwardPass {
     return args_.hx[s] ? args_.hx[s] + b * args_.hidden : nullptr;
   }
 
+  // What forward saved comes from far away: it is asked for before the product, which takes as long.
+  void prefetch(int64_t t, int64_t b, int64_t panel) const {
+    const int64_t row = args_.walk.sequence.row(t, b), unit = panel * kWidth;
+    const auto fetch = [](const T* p) { __builtin_prefetch(p), __builtin_prefetch(p + kLane); };
+    for (int k = 0; k < kSlots<Cell>; k++) fetch(args_.saved + (row * kSlots<Cell> + k) * args_.hidden + unit);
+    fetch(args_.grad_output + row * args_.grad_output_stride + unit);
+    fetch(args_.output + row * args_.output_stride + unit);
+  }
+
   // Calls f(b, panel, the part of d_h that comes back through U from step t) for sequences [begin, end); t < 0: no
-  // step.
+  // step. ahead: the step whose saved values f will read; < 0: none.
   template <class F>
-  void for_tiles(const Share& share, int64_t begin, int64_t end, int64_t t, F&& f) {
+  void for_tiles(const Share& share, int64_t begin, int64_t end, int64_t t, int64_t ahead, F&& f) {
     if (t >= 0 && begin < end)
       d_h_.prepare(share.first, share.last, args_.d_h_gates + args_.walk.sequence.row(t, begin) * G * args_.hidden);
     for (int64_t p = share.first; p < share.last; p++)
       for_row_blocks(begin, end, [&](int64_t first, int count) {
         Tile<T, 1> d_h;
+        for (int r = 0; ahead >= 0 && r < count; r++) prefetch(ahead, first + r, p);
         if (t >= 0) {
           const int64_t row = args_.walk.sequence.row(t, first);
           d_h_.fill(d_h, p, count, args_.d_h_gates + row * G * args_.hidden);
@@ -142,7 +152,7 @@ class BackwardPass {
   void initial(const Share& share) {
     const Walk& walk = args_.walk;
     for (int64_t t = 0; t < walk.sequence.steps; t++)
-      for_tiles(share, std::max(share.begin, walk.continued(t)), std::min(share.end, walk.sequence.rows(t)), t,
+      for_tiles(share, std::max(share.begin, walk.continued(t)), std::min(share.end, walk.sequence.rows(t)), t, -1,
                 [&](int64_t b, int64_t panel, const T* d_h) {
                   for (int v = 0; v < kWidth; v++) {
                     const int64_t unit = panel * kWidth + v;

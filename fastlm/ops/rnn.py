@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -89,11 +88,16 @@ def rnn_layer(
         >>> output.flatten(), h_n
         (tensor([2., 2., 2.]), tensor([[[2.]]]))
     """
-    arguments = (input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)
-    if torch.is_grad_enabled() and any(t.requires_grad for t in itertools.chain((input,), hx, w_ih, w_hh, b_ih, b_hh)):
-        output, hn, _ = _forward_op(*arguments, True)
+    lists = (hx, w_ih, w_hh, b_ih, b_hh)
+    flat = [tensor for tensors in lists for tensor in tensors]
+    for_backward = torch.is_grad_enabled() and (input.requires_grad or any(tensor.requires_grad for tensor in flat))
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        output, hn, _ = _forward_op(input, *lists, batch_sizes, cell, for_backward)
+    elif for_backward:
+        output, *hn = _Layer.apply([len(tensors) for tensors in lists], batch_sizes, cell, input, *flat)
     else:
-        output, hn, _ = _forward_op(*arguments, False)
+        with torch._C._AutoDispatchBelowAutograd():
+            output, hn, _ = _forward_op(input, *lists, batch_sizes, cell, False)
     return output, hn
 
 
@@ -129,15 +133,40 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 
 
 def _backward(ctx, grad_output, grad_hn, _):  # type: ignore[no-untyped-def]
+    return *_gradients(ctx, grad_output, grad_hn, ctx.needs_input_grad[0], any(ctx.needs_input_grad[1])), *[None] * 3
+
+
+def _gradients(ctx, grad_output, grad_hn, wants_input, wants_hx):  # type: ignore[no-untyped-def]
+    """Gradients of input, hx, w_ih, w_hh, b_ih and b_hh from what the forward pass saved."""
     input, *flat, batch_sizes, output, saved = ctx.saved_tensors
-    tensors = iter(flat)
-    hx, w_ih, w_hh, b_ih, b_hh = ([next(tensors) for _ in range(length)] for length in ctx.lengths)
-    wants_input, wants_hx = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1])
+    hx, *weights = _split(flat, ctx.lengths)
     d_input, d_hx, *d_weights = _backward_op(
-        grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, output, saved,
-        wants_input, wants_hx,
-    )  # fmt: skip
-    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(hx), *d_weights, None, None, None
+        grad_output, grad_hn, input, hx, *weights, batch_sizes, ctx.cell, output, saved, wants_input, wants_hx
+    )
+    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(hx), *d_weights
+
+
+def _split(flat, lengths):  # type: ignore[no-untyped-def]
+    tensors = iter(flat)
+    return [[next(tensors) for _ in range(length)] for length in lengths]
+
+
+class _Layer(torch.autograd.Function):
+    """The gradient in eager programs: the handling of lists in torch.library costs more than a short layer."""
+
+    @staticmethod
+    def forward(ctx, lengths, batch_sizes, cell, input, *flat):  # type: ignore[no-untyped-def]
+        with torch._C._AutoDispatchBelowAutograd():
+            output, hn, saved = _forward_op(input, *_split(flat, lengths), batch_sizes, cell, True)
+        ctx.lengths, ctx.cell = lengths, cell
+        ctx.save_for_backward(input, *flat, batch_sizes, output, saved)
+        return output, *hn
+
+    @staticmethod
+    def backward(ctx, grad_output, *grad_hn):  # type: ignore[no-untyped-def]
+        wants_input, *wants = ctx.needs_input_grad[3:]
+        d_input, *lists = _gradients(ctx, grad_output, grad_hn, wants_input, any(wants[: ctx.lengths[0]]))
+        return None, None, None, d_input, *(tensor for tensors in lists for tensor in tensors)
 
 
 torch.library.register_autograd("fastlm::rnn_layer", _backward, setup_context=_setup)
@@ -175,8 +204,7 @@ def _backward_backward(ctx, *grads):  # type: ignore[no-untyped-def]
         grad_output, input, *flat = (
             t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in (grad_output, input, *flat)
         )
-        tensors = iter(flat)
-        grad_hn, hx, w_ih, w_hh, b_ih, b_hh = ([next(tensors) for _ in range(length)] for length in ctx.lengths)
+        grad_hn, hx, w_ih, w_hh, b_ih, b_hh = _split(flat, ctx.lengths)
         first = reference.rnn_layer_backward(
             grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, None, None,
             ctx.wants_input, ctx.wants_hx, create_graph=True,
