@@ -63,7 +63,7 @@ def show_table(train):
         start = time.perf_counter()
 
         def show(words):
-            progress.update(task, completed=words, rate=f"{words / (time.perf_counter() - start) / 1e6:.1f} M words/s")
+            progress.update(task, completed=words, rate=f"{words / (time.perf_counter() - start) / 1e6:.1f} M words/s read")
 
         table = ngram.count(OUTPUT / "reviews.txt", order=5, progress=show)
         seconds = time.perf_counter() - start

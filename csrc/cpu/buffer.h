@@ -10,7 +10,11 @@ namespace fastlm::cpu {
 // matrix into them. At most kMostKept bytes are kept.
 class BufferPool {
  public:
+#ifdef __SANITIZE_ADDRESS__
+  static constexpr int64_t kMostKept = 0;  // an overrun of a buffer that is larger than asked for would not be seen
+#else
   static constexpr int64_t kMostKept = 64 << 20;
+#endif
 
   // Both are safe from any thread, and in a child process that was forked while another thread was in here.
   static void* acquire(int64_t bytes);
