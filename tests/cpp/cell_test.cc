@@ -3,19 +3,11 @@
 
 #include <random>
 
-#include "core/rnn/cells.h"
+#include "all_cells.h"
 #include "cpu/simd_math.h"
-#include "toy_cells.h"
 
 namespace fastlm {
 namespace {
-
-template <class List>
-struct AsTypes;
-template <class... Cell>
-struct AsTypes<CellList<Cell...>> {
-  using Types = testing::Types<Cell..., DiagonalCell, BusyCell>;
-};
 
 template <class Cell>
 class CellTest : public testing::Test {
@@ -33,7 +25,7 @@ class CellTest : public testing::Test {
   std::mt19937 random_{7};
   std::normal_distribution<double> normal_;
 };
-TYPED_TEST_SUITE(CellTest, typename AsTypes<Cells>::Types);
+TYPED_TEST_SUITE(CellTest, AllCells);
 
 TYPED_TEST(CellTest, BackwardIsTheSlopeOfForward) {
   constexpr int G = TestFixture::G, S = TestFixture::S;

@@ -3,13 +3,12 @@
 
 #include <atomic>
 
-#include "core/rnn/cells.h"
+#include "all_cells.h"
 #include "cpu/rnn.h"
 #include "cpu/rnn_backward.h"
 #include "cpu/rnn_forward.h"
 #include "rnn_reference.h"
 #include "team.h"
-#include "toy_cells.h"
 
 namespace fastlm {
 namespace {
@@ -92,7 +91,6 @@ void check(Problem<Cell> problem, int threads) {
 
 template <class Cell>
 class CpuRnn : public testing::Test {};
-using AllCells = testing::Types<Elman<Tanh>, Elman<Relu>, Lstm, Gru, DiagonalCell, BusyCell>;
 TYPED_TEST_SUITE(CpuRnn, AllCells);
 
 TYPED_TEST(CpuRnn, EqualsPlainLoops) {

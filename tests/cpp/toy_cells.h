@@ -1,29 +1,10 @@
-// Cells for tests: what the drivers promise to any cell and Elman does not use.
+// A cell for tests: all that the drivers promise to any cell, at once.
 #pragma once
 
 #include "core/math.h"
 #include "core/rnn/cell.h"
 
 namespace fastlm {
-
-// Each unit sees only its own past: IndRNN (Li et al. 2018).
-struct DiagonalCell {
-  static constexpr const char* kName = "diagonal";
-  static constexpr int kGates = 1, kStates = 1, kSaved = 0;
-  static constexpr Recurrence kRecurrence = Recurrence::kDiagonal;
-  static constexpr bool kGatesAdd = true, kDirectPath = false;
-
-  template <class T>
-  FASTLM_HD static Forward<DiagonalCell, T> forward(const Pack<T, 1>& x, const Pack<T, 1>& h, const Pack<T, 1>&) {
-    return {{Math<T>::tanh(x[0] + h[0])}, {}};
-  }
-  template <class T>
-  FASTLM_HD static Backward<DiagonalCell, T> backward(const Pack<T, 0>&, const Pack<T, 1>&, const Pack<T, 1>& after,
-                                                      const Pack<T, 1>& d) {
-    const T da = d[0] * (T(1) - after[0] * after[0]);
-    return {{da}, {da}, {T(0)}};
-  }
-};
 
 // Two gates, two states, saved values, a direct path, and gates whose sides are multiplied:
 //   a = tanh(x0 + h0), b = x1 * h1, c' = 0.5 c + a, h' = 0.25 h + tanh(c') + b

@@ -8,7 +8,5 @@ template void launch_forward<BusyCell>(const RnnForward<float>&, const RnnPlan&,
 template void launch_forward<BusyCell>(const RnnForward<double>&, const RnnPlan&, double*, cudaStream_t);
 template void launch_backward<BusyCell>(const RnnBackward<float>&, const RnnPlan&, float*, cudaStream_t);
 template void launch_backward<BusyCell>(const RnnBackward<double>&, const RnnPlan&, double*, cudaStream_t);
-template void launch_forward<DiagonalCell>(const RnnForward<float>&, const RnnPlan&, float*, cudaStream_t);
-template void launch_backward<DiagonalCell>(const RnnBackward<double>&, const RnnPlan&, double*, cudaStream_t);
 
 }  // namespace fastlm::cuda

@@ -1,9 +1,8 @@
 // The CUDA recurrence, executed on the CPU, against plain loops: every cell, both regimes, any order of the threads.
 #include <gtest/gtest.h>
 
-#include "core/rnn/cells.h"
+#include "all_cells.h"
 #include "rnn_run.h"
-#include "toy_cells.h"
 
 namespace fastlm {
 namespace {
@@ -49,7 +48,6 @@ void expect_right(const Problem<Cell>& problem, const DeviceLimits& limits) {
 
 template <class Cell>
 class SimtRnn : public testing::Test {};
-using AllCells = testing::Types<Elman<Tanh>, Elman<Relu>, Lstm, Gru, DiagonalCell, BusyCell>;
 TYPED_TEST_SUITE(SimtRnn, AllCells);
 
 TYPED_TEST(SimtRnn, EqualsPlainLoops) {
