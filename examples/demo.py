@@ -63,7 +63,8 @@ def show_table(train):
         start = time.perf_counter()
 
         def show(words):
-            progress.update(task, completed=words, rate=f"{words / (time.perf_counter() - start) / 1e6:.1f} M words/s read")
+            rate = words / (time.perf_counter() - start) / 1e6
+            progress.update(task, completed=words, rate=f"{rate:.1f} M words/s read")
 
         table = ngram.count(OUTPUT / "reviews.txt", order=5, progress=show)
         seconds = time.perf_counter() - start
