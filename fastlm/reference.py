@@ -6,7 +6,7 @@ Each function has the name and the arguments of its operator in ``torch.ops.fast
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,22 +14,26 @@ from torch.utils._pytree import tree_map
 
 
 class Cell(NamedTuple):
-    """One step of a recurrent cell: ``step(x_gates, h_gates, states) -> states``. The first state is the output h."""
+    """One step of a recurrent cell: ``step(x_gates, h_gates, states, norm) -> states``. The first is the output h.
 
-    step: Callable[[Tensor, Tensor, list[Tensor]], list[Tensor]]
+    ``norm``: gain and shift of the layer norm between another state and the output; empty: there is none.
+    """
+
+    step: Callable[[Tensor, Tensor, list[Tensor], Sequence[Tensor]], list[Tensor]]
     gates: int = 1
     states: int = 1
     diagonal: bool = False
     """Each hidden unit sees only its own past, through one weight a gate."""
 
 
-def _lstm(x: Tensor, h: Tensor, states: list[Tensor]) -> list[Tensor]:
+def _lstm(x: Tensor, h: Tensor, states: list[Tensor], norm: Sequence[Tensor]) -> list[Tensor]:
     i, f, g, o = (x + h).chunk(4, 1)
     c = torch.sigmoid(f) * states[1] + torch.sigmoid(i) * torch.tanh(g)
-    return [torch.sigmoid(o) * torch.tanh(c), c]
+    shown = _normalize(c) * norm[0] + norm[1] if norm else c
+    return [torch.sigmoid(o) * torch.tanh(shown), c]
 
 
-def _gru(x: Tensor, h: Tensor, states: list[Tensor]) -> list[Tensor]:
+def _gru(x: Tensor, h: Tensor, states: list[Tensor], norm: Sequence[Tensor]) -> list[Tensor]:
     (x_r, x_z, x_n), (h_r, h_z, h_n) = x.chunk(3, 1), h.chunk(3, 1)
     z, n = torch.sigmoid(x_z + h_z), torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
     return [(1 - z) * n + z * states[0]]
@@ -37,14 +41,14 @@ def _gru(x: Tensor, h: Tensor, states: list[Tensor]) -> list[Tensor]:
 
 CELLS = {
     # Elman (1990): h' = f(W x + U h + b)
-    "rnn_tanh": Cell(lambda x, h, _: [torch.tanh(x + h)]),
-    "rnn_relu": Cell(lambda x, h, _: [torch.relu(x + h)]),
+    "rnn_tanh": Cell(lambda x, h, *_: [torch.tanh(x + h)]),
+    "rnn_relu": Cell(lambda x, h, *_: [torch.relu(x + h)]),
     # Hochreiter & Schmidhuber (1997): c' = f c + i g, h' = o tanh(c')
     "lstm": Cell(_lstm, gates=4, states=2),
     # Cho et al. (2014): n = tanh(x_n + r h_n), h' = (1 - z) n + z h
     "gru": Cell(_gru, gates=3),
     # Li et al. (2018): h' = relu(W x + u * h + b), one recurrent weight a unit
-    "indrnn": Cell(lambda x, h, _: [torch.relu(x + h)], diagonal=True),
+    "indrnn": Cell(lambda x, h, *_: [torch.relu(x + h)], diagonal=True),
 }
 
 
@@ -57,42 +61,110 @@ def rnn_layer(
     b_hh: Sequence[Tensor],
     batch_sizes: Tensor | None,
     cell: str,
+    w_hr: Sequence[Tensor] = (),
+    gains: Sequence[Tensor] = (),
+    h_mask: Tensor | None = None,
+    zoneout_seed: Tensor | None = None,
+    zoneout_h: float = 0.0,
+    zoneout_c: float = 0.0,
+    bptt_clip: float | None = None,
+    all_states: bool = False,
     for_backward: bool = False,
-) -> tuple[Tensor, list[Tensor], None]:
+) -> tuple[Tensor, list[Tensor], list[Tensor], None]:
     """One recurrent layer, a step at a time. Arguments and results as in :func:`fastlm.ops.rnn_layer`.
 
     >>> one = torch.ones(1, 1)
-    >>> output, (h_n,), _ = rnn_layer(torch.ones(2, 1, 1), [], [one], [one], [], [], None, "rnn_relu")
+    >>> output, (h_n,), *_ = rnn_layer(torch.ones(2, 1, 1), [], [one], [one], [], [], None, "rnn_relu")
     >>> output.flatten()
     tensor([1., 2.])
     """
-    step, gates, state_count, diagonal = CELLS[cell]
+    stored = input.dtype
+    wide = torch.float32 if stored in (torch.float16, torch.bfloat16) else stored
+    input, hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains = tree_map(
+        lambda tensor: tensor.to(wide), (input, *map(list, (hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains)))
+    )
+    kind = CELLS[cell]
     sizes = [input.shape[1]] * input.shape[0] if batch_sizes is None else batch_sizes.tolist()
     steps = input.flatten(0, -2).split(sizes)
-    outputs, finals = [], []
+    by_direction = []  # of each: every step's states, and the final ones
     for d in range(len(w_ih)):
-        hidden = w_ih[d].shape[0] // gates
-        states = [state[d] for state in hx] or [input.new_zeros(sizes[0], hidden)] * state_count
-        output = list(steps)
+        hidden = w_ih[d].shape[0] // kind.gates
+        widths = [w_hr[d].shape[0] if w_hr else hidden, hidden][: kind.states]
+        states = [state[d] for state in hx] or [input.new_zeros(sizes[0], width) for width in widths]
+        norms: Sequence[Tensor] = ()  # gains of W x and of U h; gain and shift of a state on its way to the output
+        if gains:
+            size = kind.gates * hidden
+            norms = [*gains[d][: 2 * size].split(size), *gains[d][2 * size :].split(hidden)]
+        all_steps: list[list[Tensor]] = [states] * len(steps)
         for t in range(len(steps))[:: -1 if d else 1]:
             n = sizes[t]  # only the first n sequences have a step t
-            h = states[0][:n]
+            before = [state[:n] for state in states]
+            h = before[0] if h_mask is None else before[0] * h_mask[d, :n].to(wide)
             x_gates = steps[t] @ w_ih[d].T
-            h_gates = h.repeat(1, gates) * w_hh[d] if diagonal else h @ w_hh[d].T
+            h_gates = h.repeat(1, kind.gates) * w_hh[d] if kind.diagonal else h @ w_hh[d].T
+            if norms:
+                x_gates, h_gates = _normalize(x_gates) * norms[0], _normalize(h_gates) * norms[1]
             if b_ih:
                 x_gates, h_gates = x_gates + b_ih[d], h_gates + b_hh[d]
-            after = step(x_gates, h_gates, [state[:n] for state in states])
+            if bptt_clip is not None:
+                x_gates, h_gates = (_ClipGradient.apply(gates, bptt_clip) for gates in (x_gates, h_gates))
+            after = kind.step(x_gates, h_gates, before, norms[2:])
+            if w_hr:
+                after = [after[0] @ w_hr[d].T, *after[1:]]
+            for s, p in enumerate((zoneout_h, zoneout_c)[: kind.states]):
+                if p > 0:
+                    kept = zoneout_mask(zoneout_seed, p, d, s, sum(sizes[:t]), after[s])
+                    after[s] = kept * before[s] + (1 - kept) * after[s]
             states = [torch.cat([new, old[n:]]) for new, old in zip(after, states, strict=True)]
-            output[t] = after[0]
-        outputs.append(torch.cat(output))
-        finals.append(states)
-    hn = [torch.stack(directions) for directions in zip(*finals, strict=True)]
-    return torch.cat(outputs, 1).unflatten(0, input.shape[:-1]), hn, None
+            all_steps[t] = after
+        by_direction.append(([torch.cat(state) for state in zip(*all_steps, strict=True)], states))
+    every_step, finals = (list(zip(*part, strict=True)) for part in zip(*by_direction, strict=True))
+    output, *rest = (torch.cat(state, 1).unflatten(0, input.shape[:-1]).to(stored) for state in every_step)
+    return output, [torch.stack(state).to(stored) for state in finals], rest if all_states else [], None
+
+
+def _normalize(rows: Tensor) -> Tensor:
+    """Layer norm of Ba, Kiros & Hinton (2016), without gain and shift."""
+    return torch.nn.functional.layer_norm(rows, rows.shape[-1:])
+
+
+class _ClipGradient(torch.autograd.Function):
+    """The identity, whose gradient is kept within +-limit."""
+
+    @staticmethod
+    def forward(ctx, tensor, limit):  # type: ignore[no-untyped-def]
+        ctx.limit = limit
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        return grad.clamp(-ctx.limit, ctx.limit), None
+
+
+def zoneout_mask(seed: Tensor | None, p: float, direction: int, state: int, first_row: int, like: Tensor) -> Tensor:
+    """The share of its value before the step that each unit of a state keeps, for rows from ``first_row`` on.
+
+    Krueger et al. (2017). Without a seed it is the expectation, ``p``.
+
+    >>> zoneout_mask(torch.tensor(7), 0.5, 0, 0, 0, torch.empty(1, 6))
+    tensor([[0., 0., 1., 1., 1., 0.]])
+    """
+    if seed is None:
+        return torch.full_like(like, p)
+    rows, width = like.shape
+    quads = torch.arange(first_row, first_row + rows)[:, None] * ((width + 3) // 4) + torch.arange((width + 3) // 4)
+    quads = quads.flatten()
+    counter = torch.stack(
+        [quads & 0xFFFFFFFF, quads >> 32, torch.full_like(quads, 2 * direction + state), torch.zeros_like(quads)], 1
+    )
+    words = philox4x32(counter, int(seed)).view(rows, -1)[:, :width]
+    return (words < p * 2**32).to(like)
 
 
 def rnn_layer_backward(
     grad_output: Tensor,
     grad_hn: Sequence[Tensor],
+    grad_states: Sequence[Tensor],
     input: Tensor,
     hx: Sequence[Tensor],
     w_ih: Sequence[Tensor],
@@ -101,24 +173,35 @@ def rnn_layer_backward(
     b_hh: Sequence[Tensor],
     batch_sizes: Tensor | None,
     cell: str,
+    w_hr: Sequence[Tensor],
+    gains: Sequence[Tensor],
+    h_mask: Tensor | None,
+    zoneout_seed: Tensor | None,
+    zoneout_h: float,
+    zoneout_c: float,
+    bptt_clip: float | None,
     output: Tensor | None,
     saved: Tensor | None,
     wants_input: bool,
     wants_hx: bool,
     create_graph: bool = False,
-) -> tuple[Tensor | None, list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-    """Gradients of :func:`rnn_layer`, by PyTorch's own autograd, in the order of its arguments."""
+) -> tuple[Any, ...]:
+    """Gradients of :func:`rnn_layer`, by PyTorch's own autograd: of input, hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains."""
     with torch.enable_grad():
-        inputs = (input, [*hx], [*w_ih], [*w_hh], [*b_ih], [*b_hh])
+        inputs: Any = (input, *map(list, (hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains)))
         if not create_graph:  # with it, they are part of the caller's graph already
             inputs = tree_map(lambda tensor: tensor.detach().requires_grad_(), inputs)
-        input, hx, w_ih, w_hh, b_ih, b_hh = inputs
-        y, hn, _ = rnn_layer(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell)
-        leaves = [input, *hx, *w_ih, *w_hh, *b_ih, *b_hh]
-        grads = iter(torch.autograd.grad([y, *hn], leaves, [grad_output, *grad_hn], create_graph=create_graph))
-    d_input = next(grads)
-    d_hx, d_w_ih, d_w_hh, d_b_ih, d_b_hh = ([next(grads) for _ in tensors] for tensors in inputs[1:])
-    return d_input if wants_input else None, d_hx if wants_hx else [], d_w_ih, d_w_hh, d_b_ih, d_b_hh
+        input, hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains = inputs
+        y, hn, states, _ = rnn_layer(
+            input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, w_hr, gains, h_mask, zoneout_seed, zoneout_h,
+            zoneout_c, bptt_clip, all_states=bool(grad_states),
+        )  # fmt: skip
+        leaves = [input, *(tensor for tensors in inputs[1:] for tensor in tensors)]
+        ys, grads = [y, *hn, *states], [grad_output, *grad_hn, *grad_states]
+        results = iter(torch.autograd.grad(ys, leaves, grads, create_graph=create_graph))
+    d_input = next(results)
+    d_hx, *d_weights = ([next(results) for _ in tensors] for tensors in inputs[1:])
+    return d_input if wants_input else None, d_hx if wants_hx else [], *d_weights
 
 
 def philox4x32(counter: Tensor, key: int) -> Tensor:

@@ -22,10 +22,21 @@ class RnnSample:
     hx: bool = True
     lengths: tuple[int, ...] | None = None
     """Of a packed batch, in any order; replaces steps and batch."""
+    projection: int = 0
+    norm: bool = False
+    mask: bool = False
+    zoneout: tuple[float, float] = (0.0, 0.0)
+    random: bool = True
+    clip: float | None = None
+    all_states: bool = False
 
     def __str__(self):
         layout = f"packed{self.lengths}" if self.lengths else f"T{self.steps}-B{self.batch}"
         flags = "".join(("-2way" * (self.directions == 2), "-nobias" * (not self.bias), "-h0" * (not self.hx)))
+        flags += f"-P{self.projection}" * bool(self.projection) + "-norm" * self.norm + "-mask" * self.mask
+        if any(self.zoneout):
+            flags += "-zoneout" + "-mean" * (not self.random) + "-{}-{}".format(*self.zoneout)
+        flags += f"-clip{self.clip}" * bool(self.clip) + "-states" * self.all_states
         return f"{self.cell}-{layout}-I{self.inputs}-H{self.hidden}{flags}"
 
     def make(self, dtype=torch.float64, device="cpu", requires_grad=True):
@@ -44,11 +55,12 @@ class RnnSample:
         else:
             batch_sizes, batch = None, self.batch
             input = draw(self.steps, self.batch, self.inputs)
-        recurrent = (gate_size,) if traits.diagonal else (gate_size, self.hidden)
+        outputs = self.projection or self.hidden
+        recurrent = (gate_size,) if traits.diagonal else (gate_size, outputs)
         each = range(self.directions)
         return (
             input,
-            [draw(self.directions, batch, self.hidden) for _ in range(traits.states)] if self.hx else [],
+            [draw(self.directions, batch, outputs if s == 0 else self.hidden) for s in range(traits.states) if self.hx],
             [draw(gate_size, self.inputs) for _ in each],
             [draw(*recurrent) for _ in each],
             [draw(gate_size) for _ in each] if self.bias else [],
@@ -56,6 +68,29 @@ class RnnSample:
             batch_sizes,
             self.cell,
         )
+
+    def make_options(self, dtype=torch.float64, device="cpu", requires_grad=True):
+        """The arguments behind the cell, by name."""
+        each = range(self.directions)
+        batch, outputs = len(self.lengths or range(self.batch)), self.projection or self.hidden
+
+        def draw(mean, *shape):
+            tensor = mean + torch.randn(shape, dtype=torch.float64) * 0.3
+            return tensor.to(device, dtype).requires_grad_(requires_grad)
+
+        gains = ops.rnn.cell_traits(self.cell).gain_count(self.hidden)
+        mask = torch.randint(0, 2, (self.directions, batch, outputs), device=device).to(dtype) * 2
+        seed = torch.tensor(20241123, device=device) if any(self.zoneout) and self.random else None
+        return {
+            "w_hr": [draw(0, self.projection, self.hidden) for _ in each if self.projection],
+            "gains": [draw(1, gains) for _ in each if self.norm],
+            "h_mask": mask if self.mask else None,
+            "zoneout_seed": seed,
+            "zoneout_h": self.zoneout[0],
+            "zoneout_c": self.zoneout[1],
+            "bptt_clip": self.clip,
+            "all_states": self.all_states,
+        }
 
 
 def rnn_samples():
@@ -74,6 +109,37 @@ def rnn_samples():
             replace(base, lengths=(2, 4, 1), directions=2),
             replace(base, lengths=(3, 3), hx=False),
         ]
+    return table
+
+
+def option_samples(sizes=None):
+    """Every option alone, some together, for every cell that can have it."""
+    table = []
+    for cell in ops.rnn.cells():
+        traits = ops.rnn.cell_traits(cell)
+        base = RnnSample(cell, **sizes or {})
+        zoneout = (0.4, 0.3 * (traits.states > 1))
+        packed = {"lengths": (2, 4, 1), "directions": 2}
+        table += [
+            replace(base, mask=True),
+            replace(base, mask=True, zoneout=zoneout, **packed),
+            replace(base, zoneout=zoneout),
+            replace(base, zoneout=zoneout, random=False, directions=2),
+        ]
+        if traits.states > 1:
+            table += [replace(base, zoneout=(0.0, 0.5)), replace(base, all_states=True, **packed)]
+        if not traits.diagonal:
+            table += [
+                replace(base, norm=True, directions=2),
+                replace(base, norm=True, bias=False, hx=False),
+                replace(base, norm=True, mask=True, zoneout=zoneout, **packed),
+            ]
+        if traits.output_apart:
+            table += [
+                replace(base, projection=2),
+                replace(base, projection=5, hx=False, bias=False, **packed),
+                replace(base, projection=2, norm=True, mask=True, zoneout=zoneout, all_states=True, **packed),
+            ]
     return table
 
 

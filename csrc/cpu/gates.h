@@ -25,7 +25,8 @@ class GateVector {
     for (int g = 0; values && g < gates_; g++)
       for (int64_t u = 0; u < hidden_; u++) data_[g * padded_ + u] += values[g * hidden_ + u];
   }
-  const T* at(int g, int64_t panel) const { return data_.data() + g * padded_ + panel * kPanelWidth<T>; }
+  const T* unit(int g, int64_t u) const { return data_.data() + g * padded_ + u; }
+  const T* at(int g, int64_t panel) const { return unit(g, panel * kPanelWidth<T>); }
 
  private:
   int gates_;
@@ -109,54 +110,73 @@ inline constexpr bool kHasMatrix = Cell::kRecurrence == Recurrence::kMatrix;
 template <class Cell, class T>
 using HiddenGates = std::conditional_t<kHasMatrix<Cell>, GateProduct<T>, DiagonalGates<T>>;
 
-// The way back through U: d_h = sum over the gates of U_g^T d_h_gates[g].
-template <class Cell, class T>
-class HiddenGradient {
+// The way back through a matrix M [depth, columns]: M^T d.
+template <class T>
+class BackProduct {
  public:
-  HiddenGradient(const T* w_hh, int64_t hidden, bool packed, Team& team)
-      : w_hh_(w_hh),
-        hidden_(hidden),
-        packed_(packed || !kHasMatrix<Cell>),
-        matrix_(packed && kHasMatrix<Cell> ? Cell::kGates * hidden : 0, hidden),
-        direct_(packed_ ? 0 : count_panels<T>(hidden) * kPanelWidth<T>) {
-    pack_panels<T>(team, hidden, matrix_.depth(),
-                   [&](int64_t p) { matrix_.pack(p, [&](int64_t k) { return w_hh + k * hidden; }); });
+  BackProduct(const T* matrix, int64_t depth, int64_t columns, bool packed, Team& team)
+      : source_(matrix),
+        packed_(packed),
+        matrix_(packed ? depth : 0, columns),
+        depth_(depth),
+        direct_(packed ? 0 : count_panels<T>(columns) * kPanelWidth<T>) {
+    if (packed)
+      pack_panels<T>(team, columns, depth,
+                     [&](int64_t p) { matrix_.pack(p, [&](int64_t k) { return matrix + k * columns; }); });
   }
 
   // Without packing the product of a row is done for all panels [first, last) at once, before they are asked for.
-  void prepare(int64_t first, int64_t last, const T* d_h_gates) {
+  void prepare(int64_t first, int64_t last, const T* d) {
     if (packed_) return;
-    const int64_t begin = first * kPanelWidth<T>, end = std::min(last * kPanelWidth<T>, hidden_);
-    sum_weighted_rows(w_hh_ + begin, hidden_, end - begin, Cell::kGates * hidden_, d_h_gates, direct_.data() + begin);
+    const int64_t columns = matrix_.columns(), begin = first * kPanelWidth<T>;
+    const int64_t end = std::min(last * kPanelWidth<T>, columns);
+    if (begin < end) sum_weighted_rows(source_ + begin, columns, end - begin, depth_, d, direct_.data() + begin);
   }
 
-  // d_h_gates: `count` rows of [G * H]
-  void fill(Tile<T, 1>& tile, int64_t panel, int count, const T* d_h_gates) const {
-    const int64_t stride = Cell::kGates * hidden_;
-    if (!packed_) {
+  // d: `count` rows of [depth], `stride` apart
+  void fill(Tile<T, 1>& tile, int64_t panel, int count, const T* d, int64_t stride) const {
+    alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
+    if (packed_)
+      multiply_panel<T, false>(count, {d, stride}, matrix_.panel(panel), depth_, kZeros, tile.v[0][0]);
+    else
       std::copy_n(direct_.data() + panel * kPanelWidth<T>, kPanelWidth<T>, tile.v[0][0]);
-    } else if constexpr (kHasMatrix<Cell>) {
-      alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
-      multiply_panel<T, false>(count, {d_h_gates, stride}, matrix_.panel(panel), stride, kZeros, tile.v[0][0]);
-    } else {
-      for (int r = 0; r < count; r++)
-        for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>) {
-          const int64_t unit = panel * kPanelWidth<T> + v;
-          const int live = int(std::clamp<int64_t>(hidden_ - unit, 0, kLanes<T>));
-          Vec<T> sum(0);
-          for (int64_t at = unit; at < stride; at += hidden_)
-            sum = multiply_add(load_first(w_hh_ + at, live), load_first(d_h_gates + r * stride + at, live), sum);
-          store(tile.v[0][r] + v, sum);
-        }
-    }
   }
 
  private:
-  const T* w_hh_;
-  int64_t hidden_;
+  const T* source_;
   bool packed_;
-  PackedMatrix<T> matrix_;  // [G * H, H]
-  Buffer<T> direct_;        // [H], of one row
+  PackedMatrix<T> matrix_;
+  int64_t depth_;
+  Buffer<T> direct_;  // [columns], of one row
 };
+
+// The way back through a diagonal U, [gates * hidden]: gate by gate, unit by unit.
+template <class T>
+class DiagonalBack {
+ public:
+  DiagonalBack(const T* weights, int64_t depth, int64_t hidden, bool, Team&)
+      : weights_(weights), depth_(depth), hidden_(hidden) {}
+
+  void prepare(int64_t, int64_t, const T*) {}
+
+  void fill(Tile<T, 1>& tile, int64_t panel, int count, const T* d, int64_t stride) const {
+    for (int r = 0; r < count; r++)
+      for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>) {
+        const int64_t unit = panel * kPanelWidth<T> + v;
+        const int live = int(std::clamp<int64_t>(hidden_ - unit, 0, kLanes<T>));
+        Vec<T> sum(0);
+        for (int64_t at = unit; at < depth_; at += hidden_)
+          sum = multiply_add(load_first(weights_ + at, live), load_first(d + r * stride + at, live), sum);
+        store(tile.v[0][r] + v, sum);
+      }
+  }
+
+ private:
+  const T* weights_;
+  int64_t depth_, hidden_;
+};
+
+template <class Cell, class T>
+using HiddenBack = std::conditional_t<kHasMatrix<Cell>, BackProduct<T>, DiagonalBack<T>>;
 
 }  // namespace fastlm::cpu

@@ -25,9 +25,9 @@ void store_tile(const Tile<T, 1>& tile, int count, int64_t panel, T* c, int64_t 
     }
 }
 
-// c = a b or, to add, c + a b, for a packed b; a [rows, depth] and c [rows, columns] are dense.
+// c = a b or, to add, c + a b, for a packed b; rows of a [rows, depth] are `stride` apart, c [rows, columns] is dense.
 template <class T>
-void multiply_rows(const T* a, int64_t rows, const PackedMatrix<T>& b, T* c, bool add, Team& team) {
+void multiply_rows(const T* a, int64_t stride, int64_t rows, const PackedMatrix<T>& b, T* c, bool add, Team& team) {
   alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
   // a block of rows stays in the second-level cache while it meets every panel
   const int64_t depth = b.depth(), block = std::max<int64_t>(kMaxRows, (512 << 10) / int64_t(depth * sizeof(T) + 1));
@@ -37,20 +37,21 @@ void multiply_rows(const T* a, int64_t rows, const PackedMatrix<T>& b, T* c, boo
       for (int64_t p = 0; p < b.panels(); p++)
         for_row_blocks(top, std::min(end, top + block), [&](int64_t first, int count) {
           Tile<T, 1> tile;
-          multiply_panel<T, false>(count, {a + first * depth, depth}, b.panel(p), depth, kZeros, tile.v[0][0]);
+          multiply_panel<T, false>(count, {a + first * stride, stride}, b.panel(p), depth, kZeros, tile.v[0][0]);
           store_tile(tile, count, p, c + first * b.columns(), b.columns(), add);
         });
   });
 }
 
-// c = sum over k of a(k)^T b(k): rows a(k) [m] and b(k) [n] at any place, b(k) null for zeros; c [m, n] dense.
+// c = sum over k of a(k)^T b(k), or to add, c + that: rows a(k) [m] and b(k) [n] at any place, b(k) null for zeros; c
+// [m, n] dense.
 //
 // Some hundred rows at a time: b is packed once for all, a by each thread for its strip of c.
 template <class T, class RowA, class RowB>
-void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, int64_t n, T* c, Team& team) {
+void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, int64_t n, T* c, bool add, Team& team) {
   constexpr int64_t kDepth = 256, kBlocks = 4, kStrip = kBlocks * kMaxRows;
   alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
-  if (count == 0) std::fill_n(c, m * n, T(0));
+  if (count == 0 && !add) std::fill_n(c, m * n, T(0));
   for (int64_t k0 = 0; k0 < count; k0 += kDepth) {
     const int64_t depth = std::min(kDepth, count - k0);
     PackedMatrix<T> packed(depth, n);
@@ -72,7 +73,7 @@ void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, 
             const int rows = int(std::min<int64_t>(kMaxRows, height - top));
             Tile<T, 1> tile;
             multiply_panel<T, true>(rows, {strip[top / kMaxRows][0], 0}, packed.panel(p), depth, kZeros, tile.v[0][0]);
-            store_tile(tile, rows, p, c + (first + top) * n, n, k0 > 0);
+            store_tile(tile, rows, p, c + (first + top) * n, n, add || k0 > 0);
           }
       }
     };
@@ -81,17 +82,32 @@ void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, 
   }
 }
 
-// c[0 .. n) = sum over k of a(k)
-template <class T, class Row>
-void sum_rows(int64_t count, const Row& a, int64_t n, T* c, Team& team) {
-  team.for_slices(n, std::max<int64_t>(kPanelWidth<T>, kWorthAThread / std::max<int64_t>(1, count)),
+// Calls f(row, begin, end) for all rows on slices of the columns of c, which starts as zeros unless it is added to.
+template <class T, class F>
+void sum_columns(int64_t rows, int64_t n, T* c, bool add, Team& team, const F& f) {
+  team.for_slices(n, std::max<int64_t>(kPanelWidth<T>, kWorthAThread / std::max<int64_t>(1, rows)),
                   [&](int64_t begin, int64_t end) {
-                    std::fill(c + begin, c + end, T(0));
-                    for (int64_t k = 0; k < count; k++) {
-                      const T* row = a(k);
-                      for (int64_t i = begin; i < end; i++) c[i] += row[i];
-                    }
+                    if (!add) std::fill(c + begin, c + end, T(0));
+                    for (int64_t k = 0; k < rows; k++) f(k, begin, end);
                   });
+}
+
+// c[0 .. n) = sum over k of a(k), or to add, c + that
+template <class T, class Row>
+void sum_rows(int64_t count, const Row& a, int64_t n, T* c, bool add, Team& team) {
+  sum_columns(count, n, c, add, team, [&](int64_t k, int64_t begin, int64_t end) {
+    const T* row = a(k);
+    for (int64_t i = begin; i < end; i++) c[i] += row[i];
+  });
+}
+
+// c[0 .. n) = sum over k of a(k) * b(k), element by element, or to add, c + that
+template <class T, class RowA, class RowB>
+void sum_products_of_rows(int64_t count, const RowA& a, const RowB& b, int64_t n, T* c, bool add, Team& team) {
+  sum_columns(count, n, c, add, team, [&](int64_t k, int64_t begin, int64_t end) {
+    const T *row = a(k), *other = b(k);
+    for (int64_t i = begin; i < end; i++) c[i] += row[i] * other[i];
+  });
 }
 
 }  // namespace fastlm::cpu

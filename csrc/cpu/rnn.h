@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../core/rnn/options.h"
 #include "../core/rnn/recurrence.h"
 #include "team.h"
 
@@ -15,19 +16,27 @@ struct LayerForward : RnnForward<T> {  // its x_gates are not used; saved: null 
   int64_t inputs;
   const T* input;  // [rows, I]
   const T* w_ih;   // [G * H, I]
+  RnnOptions<T> options;
+  T* kept;                // [rows, KeptLayout::width], with saved
+  T* states[kMaxStates];  // state s > 0 of every step, [rows, H], rows states_stride apart; null: not wanted
 };
 
 template <class T>
-struct LayerBackward : RnnBackward<T> {
+struct LayerBackward : RnnBackward<T> {  // its d_x_gates and d_h_gates are not used
   int64_t inputs;
   const T* input;  // [rows, I]
   const T* w_ih;   // [G * H, I]
-  T* d_input;      // [rows, I], or null: not wanted
-  bool add_input;  // d_input has the gradient of another direction already
-  T* d_w_ih;       // [G * H, I]
-  T* d_w_hh;       // as w_hh
-  T* d_b_ih;       // [G * H], or null: no biases
+  RnnOptions<T> options;
+  const T* kept;
+  const T* grad_states[kMaxStates];  // as states of LayerForward
+  T* d_input;                        // [rows, I], or null: not wanted
+  bool add_input;                    // add to d_input: another direction does so, too
+  T* d_w_ih;                         // [G * H, I]
+  T* d_w_hh;                         // as w_hh
+  T* d_b_ih;                         // [G * H], or null: no biases
   T* d_b_hh;
+  T* d_w_hr;   // as w_hr
+  T* d_gains;  // as gains
 };
 
 template <class T>

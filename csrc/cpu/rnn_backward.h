@@ -1,83 +1,82 @@
-// Backward recurrence (BPTT) on the CPU: back through the steps, storing only the gradients of the pre-activations,
-// then the reductions over time (dX, dW, dU, db), one product each.
+// Backward recurrence (BPTT) on the CPU: back through the steps, leaving the gradients of the pre-activations, which
+// are summed up a chunk of steps at a time (gate_gradients.h).
 //
 // Werbos (1990), "Backpropagation through time".
 #pragma once
 
+#include <optional>
 #include <vector>
 
-#include "gates.h"
-#include "rnn.h"
+#include "gate_gradients.h"
 #include "schedule.h"
 #include "simd_math.h"
+#include "zoneout.h"
 
 namespace fastlm::cpu {
 
 template <class Cell, class T>
 class BackwardPass {
   static constexpr int G = Cell::kGates, S = Cell::kStates, kWidth = kPanelWidth<T>, kLane = kLanes<T>;
+  using V = Vec<T>;
 
  public:
-  BackwardPass(const LayerBackward<T>& args, Team& team)
-      : args_(args),
-        stride_(count_panels<T>(args.hidden) * kWidth),
-        d_h_(args.w_hh, args.hidden, args.walk.sequence.batch > 1 || pays_to_pack(args.walk), team),
-        carry_(kCarries ? S * args.walk.sequence.batch * stride_ : 0) {}
+  GateGradients<Cell, T> gates;
 
-  // All steps of a share; its sync() after each of them.
+  BackwardPass(const LayerBackward<T>& args, Team& team)
+      : gates(args, team),
+        args_(args),
+        layout_(kept_layout<Cell>(args.hidden, args.options)),
+        plain_(is_plain(args.options) && !args.grad_states[S - 1]),
+        stride_(count_panels<T>(std::max(args.hidden, outputs())) * kWidth),
+        d_h_(args.w_hh, G * args.hidden, outputs(), packs(), team),
+        carry_(S * batch() * stride_),
+        d_output_(normed() ? batch() * stride_ : 0) {
+    if (projected()) d_unprojected_.emplace(args.options.w_hr, outputs(), args.hidden, packs(), team);
+    if (normed()) {
+      h_norm_.emplace(G, args.hidden, args.options.gains + G * args.hidden);
+      if constexpr (kOutputApart<Cell>) {
+        state_norm_.emplace(1, args.hidden, args.options.gains + 2 * G * args.hidden);
+        state_norm_->shift.add(args.options.gains + (2 * G + 1) * args.hidden);
+      }
+    }
+  }
+
+  // The steps of the chunk for a share; its sync() after each of them.
   template <class Sync>
   void run(const Share& share, const Sync& sync) {
     const Walk& walk = args_.walk;
-    for (int64_t i = walk.sequence.steps - 1; i >= 0; i--) {
-      const int64_t t = walk.step(i), rows = std::min(share.end, walk.sequence.rows(t));
-      const int64_t split = std::clamp(walk.continuing(t), share.begin, std::max(share.begin, rows));
-      for_tiles(share, share.begin, split, walk.after(t), t,
-                [&](int64_t b, int64_t p, const T* d_h) { step(t, b, p, d_h); });
-      for_tiles(share, split, rows, -1, t, [&](int64_t b, int64_t p, const T*) { step(t, b, p, nullptr); });
-      sync();
-    }
-    if (args_.d_hx[0]) initial(share);
-  }
-
-  // What needs no order: the sums over all rows.
-  void reduce(Team& team) const {
-    const int64_t rows = count_rows(), hidden = args_.hidden, inputs = args_.inputs;
-    const auto row_of = [](const T* data, int64_t stride) { return [=](int64_t k) { return data + k * stride; }; };
-    const auto d_x_gates = row_of(args_.d_x_gates, G * hidden), d_h_gates = row_of(args_.d_h_gates, G * hidden);
-    sum_outer_products(rows, d_x_gates, G * hidden, row_of(args_.input, inputs), inputs, args_.d_w_ih, team);
-    const std::vector<const T*> before = hidden_before();
-    if constexpr (kHasMatrix<Cell>)
-      sum_outer_products(rows, d_h_gates, G * hidden, [&](int64_t k) { return before[k]; }, hidden, args_.d_w_hh, team);
-    else
-      sum_products(before);
-    if (args_.d_b_ih) {
-      sum_rows(rows, d_x_gates, G * hidden, args_.d_b_ih, team);
-      if (Cell::kGatesAdd)
-        std::copy_n(args_.d_b_ih, G * hidden, args_.d_b_hh);
+    for (int64_t i = gates.last() - 1; i >= gates.first(); i--) {
+      const int64_t t = walk.step(i);
+      if (projected()) {
+        back_to_output(share_of_outputs(share), t);
+        sync();
+      }
+      if (normed())
+        normed_step(share, t);
       else
-        sum_rows(rows, d_h_gates, G * hidden, args_.d_b_hh, team);
-    }
-    if (args_.d_input) {
-      PackedMatrix<T> w_ih(G * hidden, inputs);
-      pack_panels<T>(team, inputs, G * hidden, [&](int64_t p) { w_ih.pack(p, row_of(args_.w_ih, inputs)); });
-      multiply_rows(args_.d_x_gates, rows, w_ih, args_.d_input, args_.add_input, team);
+        step(share, t);
+      sync();
+      if (args_.d_hx[0]) initial(share, t);
     }
   }
 
  private:
-  static constexpr bool kCarries = Cell::kDirectPath || Cell::kStates > 1;
+  bool projected() const { return args_.options.w_hr != nullptr; }
+  bool normed() const { return args_.options.gains != nullptr; }
+  int64_t outputs() const { return args_.options.outputs; }
+  int64_t batch() const { return args_.walk.sequence.batch; }
+  int64_t width(int s) const { return s == 0 ? outputs() : args_.hidden; }
+  bool packs() const { return batch() > 1 || pays_to_pack(args_.walk); }
+  bool carries_state(int s) const { return carries<Cell>(s) || args_.options.zoneout.p[s] > 0; }
+  Share share_of_outputs(const Share& share) const { return rescaled<T>(share, args_.hidden, outputs()); }
+  T* carry(int s, int64_t b) { return carry_.data() + (s * batch() + b) * stride_; }
+  const T* kept(int64_t row, int64_t part) const { return args_.kept + row * layout_.width + part; }
 
-  int64_t count_rows() const {
-    const Sequence& sequence = args_.walk.sequence;
-    return sequence.row(sequence.steps - 1, 0) + sequence.rows(sequence.steps - 1);
-  }
-  T* carry(int s, int64_t b) { return carry_.data() + (s * args_.walk.sequence.batch + b) * stride_; }
-
-  // State s before step t of sequence b, [H]; null: zeros.
+  // State s before step t of sequence b; null: zeros.
   const T* before(int s, int64_t t, int64_t b) const {
     const Walk& walk = args_.walk;
     if (b < walk.continued(t)) return state_after<Cell>(args_, s, walk.sequence.row(walk.before(t), b));
-    return args_.hx[s] ? args_.hx[s] + b * args_.hidden : nullptr;
+    return args_.hx[s] ? args_.hx[s] + b * width(s) : nullptr;
   }
 
   // What forward saved comes from far away: it is asked for before the product, which takes as long.
@@ -89,103 +88,285 @@ class BackwardPass {
     fetch(args_.output + row * args_.output_stride + unit);
   }
 
-  // Calls f(b, panel, the part of d_h that comes back through U from step t) for sequences [begin, end); t < 0: no
-  // step. ahead: the step whose saved values f will read; < 0: none.
+  // Calls f(place) for the rows of step t of a share, panel by panel. Where they go on to the step after, place.d_h is
+  // what comes back from it through U.
+  struct Place {
+    int64_t t, b, row, panel;
+    const T* d_h;
+  };
+
   template <class F>
-  void for_tiles(const Share& share, int64_t begin, int64_t end, int64_t t, int64_t ahead, F&& f) {
-    if (t >= 0 && begin < end)
-      d_h_.prepare(share.first, share.last, args_.d_h_gates + args_.walk.sequence.row(t, begin) * G * args_.hidden);
-    for (int64_t p = share.first; p < share.last; p++)
-      for_row_blocks(begin, end, [&](int64_t first, int count) {
+  void for_places(const Share& share, int64_t t, const F& f) {
+    const Walk& walk = args_.walk;
+    const int64_t end = std::min(share.end, walk.sequence.rows(t));
+    const int64_t split = std::clamp(walk.continuing(t), share.begin, std::max(share.begin, end)),
+                  after = walk.after(t);
+    const auto visit = [&](int64_t p, int64_t first, int count, const T* d_h) {
+      for (int r = 0; r < count; r++)
+        f(Place{t, first + r, walk.sequence.row(t, first + r), p, d_h ? d_h + r * kWidth : nullptr});
+    };
+    if (share.begin < split) d_h_.prepare(share.first, share.last, gates.h_at(after, share.begin));
+    for (int64_t p = share.first; p < share.last; p++) {
+      for_row_blocks(share.begin, split, [&](int64_t first, int count) {
         Tile<T, 1> d_h;
-        for (int r = 0; ahead >= 0 && r < count; r++) prefetch(ahead, first + r, p);
-        if (t >= 0) {
-          const int64_t row = args_.walk.sequence.row(t, first);
-          d_h_.fill(d_h, p, count, args_.d_h_gates + row * G * args_.hidden);
-        }
-        for (int r = 0; r < count; r++) f(first + r, p, d_h.v[0][r]);
+        for (int r = 0; r < count; r++) prefetch(t, first + r, p);
+        d_h_.fill(d_h, p, count, gates.h_at(after, first), gates.gate_stride());
+        visit(p, first, count, d_h.v[0][0]);
       });
-  }
-
-  void step(int64_t t, int64_t b, int64_t panel, const T* d_h) {
-    if ((panel + 1) * kWidth <= args_.hidden)
-      cell<true>(t, b, panel, d_h);
-    else
-      cell<false>(t, b, panel, d_h);
-  }
-
-  // The cell itself, for the units of one panel in one row. d_h: what comes back from the step after; null: the
-  // sequence ends here.
-  template <bool Whole>
-  void cell(int64_t t, int64_t b, int64_t panel, const T* d_h) {
-    const int64_t hidden = args_.hidden, row = args_.walk.sequence.row(t, b);
-    const T *before_row[S], *after_row[S];
-    for (int s = 0; s < S; s++) before_row[s] = before(s, t, b), after_row[s] = state_after<Cell>(args_, s, row);
-    const T* const saved_row = args_.saved + row * kSlots<Cell> * hidden;
-    const T* const grad_row = args_.grad_output + row * args_.grad_output_stride;
-    for (int v = 0; v < kWidth; v += kLane) {
-      const int64_t unit = panel * kWidth + v;
-      const int live = Whole ? kLane : int(std::clamp<int64_t>(hidden - unit, 0, kLane));
-      Pack<Vec<T>, S> before, after, d;
-      Pack<Vec<T>, Cell::kSaved> saved;
-      for (int s = 0; s < S; s++) {
-        before[s] = before_row[s] ? load_first(before_row[s] + unit, live) : Vec<T>(0);
-        after[s] = load_first(after_row[s] + unit, live);
-        d[s] = d_h ? (carries<Cell>(s) ? load(carry(s, b) + unit) : Vec<T>(0))
-                   : load_first(args_.grad_hn[s] + b * hidden + unit, live);
-      }
-      for (int k = 0; k < Cell::kSaved; k++) saved[k] = load_first(saved_row + k * hidden + unit, live);
-      d[0] += load_first(grad_row + unit, live);
-      if (d_h) d[0] += load(d_h + v);
-      const auto back = Cell::backward(saved, before, after, d);
-      for (int g = 0; g < G; g++) {
-        const int64_t at = (row * G + g) * hidden + unit;
-        store_first(args_.d_x_gates + at, back.dx[g], live);
-        if constexpr (!Cell::kGatesAdd) store_first(args_.d_h_gates + at, back.dh[g], live);
-      }
-      for (int s = 0; s < S; s++)
-        if (carries<Cell>(s)) store(carry(s, b) + unit, back.d_before[s]);
+      visit(p, split, int(std::max<int64_t>(0, end - split)), nullptr);
     }
   }
 
-  // The gradient of the initial states: one more product, at the step where each sequence starts.
-  void initial(const Share& share) {
+  // The gradient of a vector of state s after the step, without what comes back through U.
+  template <bool Plain>
+  [[gnu::always_inline]] V incoming(int s, const Place& place, int64_t unit, int live) {
+    const T *grad = s == 0 ? args_.grad_output : Plain ? nullptr : args_.grad_states[s], *last = args_.grad_hn[s];
+    const int64_t stride = s == 0 ? args_.grad_output_stride : args_.options.states_stride;
+    V d(0);
+    if (place.b < args_.walk.continuing(place.t)) {
+      if (Plain ? carries<Cell>(s) : carries_state(s)) d = load(carry(s, place.b) + unit);
+    } else if (last) {
+      d = load_first(last + place.b * width(s) + unit, live);
+    }
+    if (grad) d += load_first(grad + place.row * stride + unit, live);
+    return d;
+  }
+
+  // The same of h.
+  template <bool Plain>
+  [[gnu::always_inline]] V incoming_h(const Place& place, int v, int live) {
+    const int64_t unit = place.panel * kWidth + v;
+    V d = incoming<Plain>(0, place, unit, live);
+    if (place.d_h) d += Plain ? load(place.d_h + v) : through_mask(load(place.d_h + v), place.b, unit, live);
+    return d;
+  }
+
+  V through_mask(V d, int64_t b, int64_t unit, int live) const {
+    return args_.options.h_mask ? d * load_first(args_.options.h_mask + b * outputs() + unit, live) : d;
+  }
+
+  using Shares = std::optional<KeptShare<T>>;
+  Shares kept_share(int s, const Place& place) const {
+    if (args_.options.zoneout.p[s] == 0) return {};
+    return Shares(std::in_place, args_.options.zoneout, s, place.row, width(s), place.panel);
+  }
+
+  // Splits a gradient into what goes to the cell and, returned, what goes past it.
+  static V split(const Shares& shares, int v, V& d) {
+    if (!shares) return V(0);
+    const V past = shares->at(v) * d;
+    d = (T(1) - shares->at(v)) * d;
+    return past;
+  }
+
+  // The gradient of the projection's results at step t, panels of P.
+  void back_to_output(const Share& share, int64_t t) {
+    for_places(share, t, [&](const Place& place) {
+      const Shares shares = kept_share(0, place);
+      for (int v = 0; v < kWidth; v += kLane) {
+        const int64_t unit = place.panel * kWidth + v;
+        const int live = int(std::clamp<int64_t>(outputs() - unit, 0, kLane));
+        V d = incoming_h<false>(place, v, live);
+        const V past = split(shares, v, d);
+        if (carries_state(0)) store(carry(0, place.b) + unit, past);
+        store_first(gates.output(place.row) + unit, d, live);
+      }
+    });
+  }
+
+  // As for_places, but d_h is what comes back through the projection.
+  template <class F>
+  void for_projected_places(const Share& share, int64_t t, const F& f) {
+    const int64_t end = std::min(share.end, args_.walk.sequence.rows(t)), row = args_.walk.sequence.row(t, 0);
+    if (share.begin < end) d_unprojected_->prepare(share.first, share.last, gates.output(row + share.begin));
+    for (int64_t p = share.first; p < share.last; p++)
+      for_row_blocks(share.begin, end, [&](int64_t first, int count) {
+        Tile<T, 1> d;
+        d_unprojected_->fill(d, p, count, gates.output(row + first), outputs());
+        for (int r = 0; r < count; r++) f(Place{t, first + r, row + first + r, p, d.v[0][r]});
+      });
+  }
+
+  void step(const Share& share, int64_t t) {
+    const auto cell = [&](const Place& place) {
+      if (!plain_)
+        update<false, false>(place);
+      else if ((place.panel + 1) * kWidth <= args_.hidden)
+        update<true, true>(place);
+      else
+        update<true, false>(place);
+    };
+    if (projected())
+      for_projected_places(share, t, cell);
+    else
+      for_places(share, t, cell);
+  }
+
+  // What the cell is given, and what goes past it.
+  struct Inputs {
+    Pack<V, Cell::kSaved> saved;
+    Pack<V, S> before, d, past;
+    V output;
+  };
+
+  // given: place.d_h is the gradient of the cell's output already, and carry(0) what goes past it.
+  template <bool Plain>
+  [[gnu::always_inline]] Inputs inputs(const Place& place, bool given, const Shares (&shares)[S], int v, int live) {
+    Inputs in;
+    const int64_t hidden = args_.hidden, unit = place.panel * kWidth + v;
+    for (int s = 0; s < S; s++) {
+      const T* const from = !Plain && s == 0 && projected() ? nullptr : before(s, place.t, place.b);
+      in.before[s] = from ? load_first(from + unit, live) : V(0);
+      if (!Plain && s == 0 && given) {
+        in.d[0] = load(place.d_h + v);
+        in.past[0] = carries_state(0) && !projected() ? load(carry(0, place.b) + unit) : V(0);
+      } else {
+        in.d[s] = s == 0 ? incoming_h<Plain>(place, v, live) : incoming<Plain>(s, place, unit, live);
+        in.past[s] = Plain ? V(0) : split(shares[s], v, in.d[s]);
+      }
+    }
+    for (int k = 0; k < Cell::kSaved; k++)
+      in.saved[k] = load_first(args_.saved + (place.row * kSlots<Cell> + k) * hidden + unit, live);
+    // Where a unit kept its state the cell's gradient is 0, whatever its output was.
+    const T* const output = !Plain && args_.options.zoneout.mixes(0) ? kept(place.row, layout_.output)
+                                                                     : state_after<Cell>(args_, 0, place.row);
+    in.output = !Plain && projected() ? V(0) : load_first(output + unit, live);
+    return in;
+  }
+
+  template <bool Plain>
+  [[gnu::always_inline]] void outputs_of_cell(const Place& place, const Inputs& in, Backward<Cell, V> back, int v,
+                                              int live) {
+    const int64_t unit = place.panel * kWidth + v;
+    for (int g = 0; g < G; g++) {
+      store_first(gates.x(place.row) + g * args_.hidden + unit, clipped(back.dx[g]), live);
+      if constexpr (!Cell::kGatesAdd)
+        store_first(gates.normed_h(place.row) + g * args_.hidden + unit, clipped(back.dh[g]), live);
+    }
+    for (int s = !Plain && projected() ? 1 : 0; s < S; s++)
+      if (Plain ? carries<Cell>(s) : carries_state(s))
+        store(carry(s, place.b) + unit, Plain ? back.d_before[s] : back.d_before[s] + in.past[s]);
+  }
+
+  V clipped(V d) const {
+    const T limit = T(args_.options.bptt_clip);
+    if (limit == 0) return d;
+    where(d > limit, d) = V(limit);  // NaN compares false and passes through
+    where(d < -limit, d) = V(-limit);
+    return d;
+  }
+
+  template <bool Plain, bool Whole>
+  void update(const Place& place) {
+    Shares shares[S];
+    for (int s = projected() ? 1 : 0; !Plain && s < S; s++) shares[s] = kept_share(s, place);
+    for (int v = 0; v < kWidth; v += kLane) {
+      const int live = Whole ? kLane : int(std::clamp<int64_t>(args_.hidden - place.panel * kWidth - v, 0, kLane));
+      const Inputs in = inputs<Plain>(place, projected(), shares, v, live);
+      outputs_of_cell<Plain>(place, in, Cell::backward(in.saved, in.before, in.output, in.d), v, live);
+    }
+  }
+
+  // The same where the layer norms need all units of a row.
+  void normed_step(const Share& share, int64_t t) {
+    if (projected()) {
+      for_projected_places(share, t, [&](const Place& place) {
+        for (int v = 0; v < kWidth; v += kLane)
+          store(d_output(place.b) + place.panel * kWidth + v, load(place.d_h + v));
+      });
+    } else {
+      for_places(share, t, [&](const Place& place) {
+        const Shares shares = kept_share(0, place);
+        for (int v = 0; v < kWidth; v += kLane) {
+          const int64_t unit = place.panel * kWidth + v;
+          V d = incoming_h<false>(place, v, int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane)));
+          const V past = split(shares, v, d);
+          if (carries_state(0)) store(carry(0, place.b) + unit, past);
+          store(d_output(place.b) + unit, d);
+        }
+      });
+    }
+    Buffer<T> tanh(stride_), d_state(stride_);
+    for (int64_t b = share.begin; b < std::min(share.end, args_.walk.sequence.rows(t)); b++) {
+      const int64_t row = args_.walk.sequence.row(t, b);
+      if constexpr (kOutputApart<Cell>) back_through_state_norm(b, row, tanh.data(), d_state.data());
+      for (int64_t p = share.first; p < share.last; p++) {
+        const Place place{t, b, row, p, d_output(b) + p * kWidth};
+        Shares shares[S];
+        for (int s = 0; s < S; s++)
+          if (s > 0 || !projected()) shares[s] = kept_share(s, place);
+        for (int v = 0; v < kWidth; v += kLane) {
+          const int64_t unit = p * kWidth + v;
+          const int live = int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane));
+          const Inputs in = inputs<false>(place, true, shares, v, live);
+          if constexpr (kOutputApart<Cell>)
+            outputs_of_cell<false>(place, in,
+                                   Cell::update_backward(in.saved, in.before, load(tanh.data() + unit), in.d[0],
+                                                         in.d[1] + load_first(d_state.data() + unit, live)),
+                                   v, live);
+          else
+            outputs_of_cell<false>(place, in, Cell::backward(in.saved, in.before, in.output, in.d), v, live);
+        }
+      }
+      const auto gradient = [&](T* at) { return [=, this](int g, int64_t u) { return at + g * args_.hidden + u; }; };
+      h_norm_->backward(gradient(gates.normed_h(row)), kept(row, layout_.h_normal), kept(row, layout_.scales)[1],
+                        gradient(gates.h(row)));
+    }
+  }
+
+  // From the output of a row to its state: tanh of the normalised one, and the gradient of the state.
+  void back_through_state_norm(int64_t b, int64_t row, T* tanh, T* d_state) {
+    for (int64_t u = 0; u < args_.hidden; u += kLane) {
+      const int live = int(std::min<int64_t>(kLane, args_.hidden - u));
+      Pack<V, Cell::kSaved> saved;
+      for (int k = 0; k < Cell::kSaved; k++)
+        saved[k] = load_first(args_.saved + (row * kSlots<Cell> + k) * args_.hidden + u, live);
+      const V value = Math<V>::tanh(state_norm_->result(0, u, kept(row, layout_.state_normal), live));
+      store(tanh + u, value);
+      store_first(gates.state(row) + u, load(d_output(b) + u) * Cell::output_slope(saved, value), live);
+    }
+    const auto unit_of = [](T* at) { return [=](int, int64_t u) { return at + u; }; };
+    state_norm_->backward(unit_of(gates.state(row)), kept(row, layout_.state_normal), kept(row, layout_.scales)[2],
+                          unit_of(d_state));
+  }
+
+  // The gradient of the initial states: one more product, of the sequences that start at step t.
+  void initial(const Share& share, int64_t t) {
     const Walk& walk = args_.walk;
-    for (int64_t t = 0; t < walk.sequence.steps; t++)
-      for_tiles(share, std::max(share.begin, walk.continued(t)), std::min(share.end, walk.sequence.rows(t)), t, -1,
-                [&](int64_t b, int64_t panel, const T* d_h) {
-                  for (int v = 0; v < kWidth; v++) {
-                    const int64_t unit = panel * kWidth + v;
-                    if (unit >= args_.hidden) return;
-                    for (int s = 0; s < S; s++)
-                      args_.d_hx[s][b * args_.hidden + unit] =
-                          (s == 0 ? d_h[v] : T(0)) + (carries<Cell>(s) ? carry(s, b)[unit] : T(0));
-                  }
-                });
+    const int64_t begin = std::max(share.begin, walk.continued(t)), end = std::min(share.end, walk.sequence.rows(t));
+    if (begin >= end) return;
+    const Share part = share_of_outputs(share);
+    d_h_.prepare(part.first, part.last, gates.h_at(t, begin));
+    for (int64_t p = part.first; p < part.last; p++)
+      for_row_blocks(begin, end, [&](int64_t first, int count) {
+        Tile<T, 1> d_h;
+        d_h_.fill(d_h, p, count, gates.h_at(t, first), gates.gate_stride());
+        for (int r = 0; r < count; r++)
+          for (int v = 0; v < kWidth; v += kLane) {
+            const int64_t b = first + r, unit = p * kWidth + v;
+            const int live = int(std::clamp<int64_t>(outputs() - unit, 0, kLane));
+            V d = through_mask(load(d_h.v[0][r] + v), b, unit, live);
+            if (carries_state(0)) d += load(carry(0, b) + unit);
+            store_first(args_.d_hx[0] + b * outputs() + unit, d, live);
+          }
+      });
+    for (int s = 1; s < S; s++)
+      for (int64_t b = begin; b < end; b++)
+        for (int64_t u = share.first * kWidth; u < std::min(share.last * kWidth, args_.hidden); u++)
+          args_.d_hx[s][b * args_.hidden + u] = carries_state(s) ? carry(s, b)[u] : T(0);
   }
 
-  // h before the step of each row, the operand of U; null: zeros.
-  std::vector<const T*> hidden_before() const {
-    std::vector<const T*> rows;
-    for (int64_t t = 0; t < args_.walk.sequence.steps; t++)
-      for (int64_t b = 0; b < args_.walk.sequence.rows(t); b++) rows.push_back(before(0, t, b));
-    return rows;
-  }
-
-  // The gradient of a diagonal U: element by element.
-  void sum_products(const std::vector<const T*>& before) const {
-    const int64_t hidden = args_.hidden;
-    std::fill_n(args_.d_w_hh, G * hidden, T(0));
-    for (size_t row = 0; row < before.size(); row++)
-      for (int64_t g = 0; before[row] && g < G; g++)
-        for (int64_t u = 0; u < hidden; u++)
-          args_.d_w_hh[g * hidden + u] += args_.d_h_gates[(row * G + g) * hidden + u] * before[row][u];
-  }
+  T* d_output(int64_t b) { return d_output_.data() + b * stride_; }
 
   const LayerBackward<T>& args_;
+  KeptLayout layout_;
+  bool plain_;  // nothing but the cell
   int64_t stride_;
-  HiddenGradient<Cell, T> d_h_;
-  Buffer<T> carry_;  // [S][batch][stride]: gradients on their way to the step before
+  HiddenBack<Cell, T> d_h_;
+  std::optional<BackProduct<T>> d_unprojected_;
+  std::optional<LayerNorm<T>> h_norm_, state_norm_;
+  Buffer<T> carry_;     // [S][batch][stride]: gradients on their way to the step before
+  Buffer<T> d_output_;  // [batch][stride]: with layer norm, of the cell's output
 };
 
 template <class Cell, class T>
@@ -194,9 +375,18 @@ void backward_pass(const std::vector<LayerBackward<T>>& directions, Team& team) 
   passes.reserve(directions.size());
   for (const auto& direction : directions) passes.emplace_back(direction, team);
   const LayerBackward<T>& any = directions[0];
-  run_shares<T>(team, directions.size(), any.walk.sequence.batch, any.hidden, work_of<Cell>(any),
-                [&](int64_t d, const Share& share, const auto& sync) { passes[d].run(share, sync); });
-  for (const auto& pass : passes) pass.reduce(team);
+  const auto next = [&] {
+    bool more = false;
+    for (auto& pass : passes) more |= pass.gates.next();
+    return more;
+  };
+  while (next()) {
+    const int64_t steps = passes[0].gates.last() - passes[0].gates.first();
+    const int64_t work = work_of<Cell>(any) / any.walk.sequence.steps * steps;
+    run_shares<T>(team, directions.size(), any.walk.sequence.batch, any.hidden, work, !any.options.gains,
+                  [&](int64_t d, const Share& share, const auto& sync) { passes[d].run(share, sync); });
+    for (auto& pass : passes) pass.gates.reduce(team);
+  }
 }
 
 }  // namespace fastlm::cpu

@@ -13,6 +13,13 @@ struct Share {
   int64_t first, last;
 };
 
+// The share of another number of units that goes with a share: together they make up all of those, too.
+template <class T>
+Share rescaled(const Share& share, int64_t from, int64_t to) {
+  const int64_t all = count_panels<T>(from), panels = count_panels<T>(to);
+  return {share.begin, share.end, panels * share.first / all, panels * share.last / all};
+}
+
 // Multiply-adds of a direction's products, input and recurrence.
 template <class Cell, class Args>
 int64_t work_of(const Args& args) {
@@ -22,16 +29,18 @@ int64_t work_of(const Args& args) {
 
 // Calls run(direction, share, sync) on shares that together are every direction's batch and panels. Sequences do not
 // depend on each other, so they are split first, as long as a thread gets the rows that the kernels need to be fast.
-// Otherwise threads split the hidden units, and must call sync() when they have done a time step.
+// Otherwise threads split the hidden units, where they can be `split`, and must call sync() when they have done a time
+// step.
 template <class T, class Run>
-void run_shares(Team& team, int64_t directions, int64_t batch, int64_t hidden, int64_t work, const Run& run) {
+void run_shares(Team& team, int64_t directions, int64_t batch, int64_t hidden, int64_t work, bool split,
+                const Run& run) {
   constexpr int64_t kFewestRows = 4, kStepWorthAThread = 20000;
   const int64_t panels = count_panels<T>(hidden);
   const auto alone = [] {};
   const int64_t useful = std::min<int64_t>(team.size(), std::max<int64_t>(1, work / kWorthAThread));
   const int64_t wanted = (useful + directions - 1) / directions;
   const int64_t slices = std::min(wanted, std::max<int64_t>(1, batch / kFewestRows));
-  const int64_t members = std::min(useful, panels / 2);
+  const int64_t members = split ? std::min(useful, panels / 2) : 1;
   const int64_t step_work = batch * hidden * hidden;
   if (directions * slices < useful && members > directions * slices && step_work / members >= kStepWorthAThread) {
     for (int64_t d = 0; d < directions; d++)

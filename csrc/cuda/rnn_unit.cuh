@@ -59,17 +59,14 @@ template <class Cell, class T>
 __device__ __forceinline__ Pack<T, Cell::kGates> finish_backward(const RnnBackward<T>& args, int64_t t, int64_t b,
                                                                  int64_t unit, Pack<T, Cell::kStates>& d) {
   const int64_t row = args.walk.sequence.row(t, b);
-  Pack<T, Cell::kStates> before, after;
+  Pack<T, Cell::kStates> before;
   Pack<T, Cell::kSaved> saved;
   FASTLM_UNROLL
-  for (int s = 0; s < Cell::kStates; s++) {
-    before[s] = state_before<Cell>(args, s, t, b, unit);
-    after[s] = state_after<Cell>(args, s, row)[unit];
-  }
+  for (int s = 0; s < Cell::kStates; s++) before[s] = state_before<Cell>(args, s, t, b, unit);
   FASTLM_UNROLL
   for (int k = 0; k < Cell::kSaved; k++) saved[k] = args.saved[(row * kSlots<Cell> + k) * args.hidden + unit];
   d[0] += args.grad_output[row * args.grad_output_stride + unit];
-  const auto back = Cell::backward(saved, before, after, d);
+  const auto back = Cell::backward(saved, before, state_after<Cell>(args, 0, row)[unit], d);
   FASTLM_UNROLL
   for (int g = 0; g < Cell::kGates; g++) {
     const int64_t at = (row * Cell::kGates + g) * args.hidden + unit;

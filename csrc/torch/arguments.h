@@ -27,7 +27,7 @@ void fill_states(Pointer (&pointers)[kMaxStates], const Layer& layer, int64_t d,
       pointers[s] = data<std::remove_const_t<T>>(states[s]);
     else
       pointers[s] = states[s].mutable_data_ptr<T>();
-    pointers[s] += d * layer.layout.batch * layer.hidden;
+    pointers[s] += d * layer.layout.batch * layer.width(s);
   }
 }
 
@@ -36,30 +36,28 @@ template <class T>
 void fill_arguments(RnnForward<T>& args, const Layer& layer, int64_t d, const Walk& walk, const LayerResults& results) {
   args.walk = walk;
   args.hidden = layer.hidden;
-  args.b_ih = data<T>(layer.weights.input_bias(d));
-  args.b_hh = data<T>(layer.weights.hidden_bias(d));
+  args.b_ih = data<T>(Weights::one(layer.weights.b_ih, d));
+  args.b_hh = data<T>(Weights::one(layer.weights.b_hh, d));
   args.w_hh = data<T>(layer.weights.w_hh[d]);
   fill_states(args.hx, layer, d, layer.hx);
-  args.output = results.output.mutable_data_ptr<T>() + d * layer.hidden;
-  args.output_stride = layer.weights.directions() * layer.hidden;
+  args.output = results.output.mutable_data_ptr<T>() + d * layer.outputs;
+  args.output_stride = layer.weights.directions() * layer.outputs;
   if (results.saved.numel() > 0) args.saved = results.saved.mutable_data_ptr<T>() + layer.saved_offset(d);
   fill_states(args.hn, layer, d, results.hn);
 }
 
 template <class T>
 void fill_arguments(RnnBackward<T>& args, const Layer& layer, int64_t d, const Walk& walk,
-                    const LayerGradients& gradients, const Tensor& d_x_gates, const Tensor& d_h_gates) {
+                    const LayerGradients& gradients) {
   args.walk = walk;
   args.hidden = layer.hidden;
   args.w_hh = data<T>(layer.weights.w_hh[d]);
   fill_states(args.hx, layer, d, layer.hx);
-  args.output = data<T>(gradients.output) + d * layer.hidden;
-  args.output_stride = args.grad_output_stride = layer.weights.directions() * layer.hidden;
+  args.output = data<T>(gradients.output) + d * layer.outputs;
+  args.output_stride = args.grad_output_stride = layer.weights.directions() * layer.outputs;
   args.saved = data<T>(gradients.saved) + layer.saved_offset(d);
-  args.grad_output = data<T>(gradients.grad_output) + d * layer.hidden;
+  args.grad_output = data<T>(gradients.grad_output) + d * layer.outputs;
   fill_states(args.grad_hn, layer, d, gradients.grad_hn);
-  args.d_x_gates = d_x_gates.mutable_data_ptr<T>();
-  args.d_h_gates = d_h_gates.mutable_data_ptr<T>();
   fill_states(args.d_hx, layer, d, gradients.d_hx);
 }
 

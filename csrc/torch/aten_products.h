@@ -10,9 +10,14 @@ namespace fastlm {
 template <class Device>
 class WithAtenProducts {
  public:
-  explicit WithAtenProducts(const Layer& layer) : layer_(layer), device_(layer) {}
+  explicit WithAtenProducts(const Layer& layer) : layer_(layer), device_(layer) {
+    check(!layer.projected() && !layer.normed() && !layer.regularization.any(),
+          "rnn_layer: proj_size, layer_norm, recurrent dropout, zoneout and bptt_clip are for the CPU so far; move the "
+          "module and its input to the CPU, or leave these options out");
+  }
 
   void forward(LayerResults& results) const {
+    check(results.states.empty(), "rnn_layer: all_states is for the CPU so far");
     const int64_t D = layer_.weights.directions(), slots = layer_.traits.slots * layer_.hidden;
     LayerResults kept = results;
     if (results.saved.numel() == 0) kept.saved = layer_.empty({D, layer_.layout.rows, slots});  // the kernels write it
@@ -34,7 +39,9 @@ class WithAtenProducts {
       const Tensor d_h_gates = layer_.traits.gates_add ? d_x_gates : layer_.empty({N, G * H});
       dispatch_floating("rnn_layer_backward", layer_.input.scalar_type(), [&]<class T>(T) {
         RnnBackward<T> args{};
-        fill_arguments(args, layer_, d, device_.walk(d == 1), gradients, d_x_gates, d_h_gates);
+        fill_arguments(args, layer_, d, device_.walk(d == 1), gradients);
+        args.d_x_gates = d_x_gates.mutable_data_ptr<T>();
+        args.d_h_gates = d_h_gates.mutable_data_ptr<T>();
         device_.backward(layer_.cell, args);
       });
       if (gradients.d_input.numel() > 0) {

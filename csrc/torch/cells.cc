@@ -10,10 +10,10 @@ std::vector<std::string> cells() {
   return []<class... Cell>(CellList<Cell...>) { return std::vector<std::string>{Cell::kName...}; }(Cells());
 }
 
-// gates, states, slots, whether the recurrence is diagonal
+// gates, states, slots, whether the recurrence is diagonal, and whether the output is a function of another state
 std::vector<int64_t> cell_traits(const std::string& cell) {
   const CellTraits t = traits_of(cell);
-  return {t.gates, t.states, t.slots, t.diagonal};
+  return {t.gates, t.states, t.slots, t.diagonal, t.output_apart};
 }
 
 }  // namespace

@@ -11,19 +11,21 @@
 namespace fastlm {
 
 struct LayerResults {
-  Tensor output;  // [N, D * H]
-  Tensor saved;   // [D, N, slots * H]; empty where no gradient will be asked
-  Tensors hn;     // a state each: [D, batch, H]
+  Tensor output;   // [N, D * P]
+  Tensor saved;    // [D, N, saved_width]; empty where no gradient will be asked
+  Tensors hn;      // a state each: [D, batch, width(s)]
+  Tensors states;  // every state but h of every step: [N, D * H]; empty: not wanted
 };
 
 struct LayerGradients {
   Tensor output, saved;  // what forward gave
-  Tensor grad_output;    // [N, D * H]
-  Tensors grad_hn;       // a state each: [D, batch, H]
+  Tensor grad_output;    // [N, D * P]
+  Tensors grad_hn;       // a state each, as hn
+  Tensors grad_states;   // as states
   // To be filled:
-  Tensor d_input;                          // [N, I]; empty: not wanted
-  Tensors d_hx;                            // as hx; empty: not wanted
-  Tensors d_w_ih, d_w_hh, d_b_ih, d_b_hh;  // as the weights
+  Tensor d_input;                                           // [N, I]; empty: not wanted
+  Tensors d_hx;                                             // as hx; empty: not wanted
+  Tensors d_w_ih, d_w_hh, d_b_ih, d_b_hh, d_w_hr, d_gains;  // as the weights
 };
 
 namespace detail {
@@ -34,48 +36,70 @@ inline Tensors empty_like(const Layer& layer, const Tensors& tensors) {
   return results;
 }
 
+inline Tensors stored(const Layer& layer, Tensors tensors) {
+  for (Tensor& tensor : tensors) tensor = layer.stored(tensor);
+  return tensors;
+}
+
+inline Tensors dense(const Layer& layer, Tensors tensors) {
+  for (Tensor& tensor : tensors) tensor = layer.dense(tensor);
+  return tensors;
+}
+
 }  // namespace detail
 
 template <class Backend>
-std::tuple<Tensor, Tensors, Tensor> rnn_layer(const Tensor& x, const Tensors& hx, const Tensors& w_ih,
-                                              const Tensors& w_hh, const Tensors& b_ih, const Tensors& b_hh,
-                                              const std::optional<Tensor>& batch_sizes, const std::string& cell,
-                                              bool for_backward) {
-  const Layer layer(x, hx, {w_ih, w_hh, b_ih, b_hh}, batch_sizes, cell);
+std::tuple<Tensor, Tensors, Tensors, Tensor> rnn_layer(
+    const Tensor& x, const Tensors& hx, const Tensors& w_ih, const Tensors& w_hh, const Tensors& b_ih,
+    const Tensors& b_hh, const std::optional<Tensor>& batch_sizes, const std::string& cell, const Tensors& w_hr,
+    const Tensors& gains, const std::optional<Tensor>& h_mask, const std::optional<Tensor>& zoneout_seed,
+    double zoneout_h, double zoneout_c, std::optional<double> bptt_clip, bool all_states, bool for_backward) {
+  const Layer layer(x, hx, {w_ih, w_hh, b_ih, b_hh, w_hr, gains}, batch_sizes, cell,
+                    {h_mask, zoneout_seed, zoneout_h, zoneout_c, bptt_clip});
   const int64_t D = layer.weights.directions(), N = layer.layout.rows;
-  LayerResults results{
-      layer.empty(layer.output_shape()), layer.empty({D, N, for_backward ? layer.traits.slots * layer.hidden : 0}), {}};
-  for (int64_t s = 0; s < layer.traits.states; s++)
-    results.hn.push_back(layer.empty({D, layer.layout.batch, layer.hidden}));
+  LayerResults results{layer.empty(layer.step_shape(layer.outputs)),
+                       layer.empty({D, N, for_backward ? layer.saved_width() : 0}),
+                       {},
+                       {}};
+  for (int64_t s = 0; s < layer.traits.states; s++) {
+    results.hn.push_back(layer.empty({D, layer.layout.batch, layer.width(s)}));
+    if (all_states && s > 0) results.states.push_back(layer.empty(layer.step_shape(layer.hidden)));
+  }
   Backend(layer).forward(results);
-  return {results.output, results.hn, results.saved};
+  return {layer.stored(results.output), detail::stored(layer, results.hn), detail::stored(layer, results.states),
+          results.saved};
 }
 
 template <class Backend>
-std::tuple<Tensor, Tensors, Tensors, Tensors, Tensors, Tensors> rnn_layer_backward(
-    const Tensor& grad_output, const Tensors& grad_hn, const Tensor& x, const Tensors& hx, const Tensors& w_ih,
-    const Tensors& w_hh, const Tensors& b_ih, const Tensors& b_hh, const std::optional<Tensor>& batch_sizes,
-    const std::string& cell, const Tensor& output, const Tensor& saved, bool wants_input, bool wants_hx) {
-  const Layer layer(x, hx, {w_ih, w_hh, b_ih, b_hh}, batch_sizes, cell);
-  const int64_t slots = layer.traits.slots * layer.hidden;
-  check(has_shape(saved, {layer.weights.directions(), layer.layout.rows, slots}),
+std::tuple<Tensor, Tensors, Tensors, Tensors, Tensors, Tensors, Tensors, Tensors> rnn_layer_backward(
+    const Tensor& grad_output, const Tensors& grad_hn, const Tensors& grad_states, const Tensor& x, const Tensors& hx,
+    const Tensors& w_ih, const Tensors& w_hh, const Tensors& b_ih, const Tensors& b_hh,
+    const std::optional<Tensor>& batch_sizes, const std::string& cell, const Tensors& w_hr, const Tensors& gains,
+    const std::optional<Tensor>& h_mask, const std::optional<Tensor>& zoneout_seed, double zoneout_h, double zoneout_c,
+    std::optional<double> bptt_clip, const Tensor& output, const Tensor& saved, bool wants_input, bool wants_hx) {
+  const Layer layer(x, hx, {w_ih, w_hh, b_ih, b_hh, w_hr, gains}, batch_sizes, cell,
+                    {h_mask, zoneout_seed, zoneout_h, zoneout_c, bptt_clip});
+  check(has_shape(saved, {layer.weights.directions(), layer.layout.rows, layer.saved_width()}),
         "rnn_layer_backward: expected what a forward pass with for_backward=True saved, got ", shape_of(saved));
-  LayerGradients gradients{output,
+  LayerGradients gradients{layer.dense(output),
                            saved,
-                           torch::stable::contiguous(grad_output),
-                           {},
+                           layer.dense(grad_output),
+                           detail::dense(layer, grad_hn),
+                           detail::dense(layer, grad_states),
                            layer.empty(wants_input ? shape_vector(x) : std::vector<int64_t>{0}),
                            {},
                            detail::empty_like(layer, w_ih),
                            detail::empty_like(layer, w_hh),
                            detail::empty_like(layer, b_ih),
-                           detail::empty_like(layer, b_hh)};
-  for (const Tensor& grad : grad_hn) {
-    gradients.grad_hn.push_back(torch::stable::contiguous(grad));
-    if (wants_hx) gradients.d_hx.push_back(layer.empty(shape_vector(grad)));
-  }
+                           detail::empty_like(layer, b_hh),
+                           detail::empty_like(layer, w_hr),
+                           detail::empty_like(layer, gains)};
+  if (wants_hx) gradients.d_hx = detail::empty_like(layer, grad_hn);
   Backend(layer).backward(gradients);
-  return {gradients.d_input, gradients.d_hx, gradients.d_w_ih, gradients.d_w_hh, gradients.d_b_ih, gradients.d_b_hh};
+  const auto stored = [&](const Tensors& tensors) { return detail::stored(layer, tensors); };
+  return {layer.stored(gradients.d_input), stored(gradients.d_hx),   stored(gradients.d_w_ih),
+          stored(gradients.d_w_hh),        stored(gradients.d_b_ih), stored(gradients.d_b_hh),
+          stored(gradients.d_w_hr),        stored(gradients.d_gains)};
 }
 
 }  // namespace fastlm

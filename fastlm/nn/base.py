@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from fastlm import ops
 from fastlm.nn.dropout import draw_seed
+from fastlm.nn.options import RecurrentOptions, complete, describe
 
 
 class RecurrentModule(nn.Module):
@@ -25,6 +26,14 @@ class RecurrentModule(nn.Module):
     name: ClassVar[str]
     """The name of the module in messages, as torch has it."""
 
+    layer_norm: bool
+    recurrent_dropout: float
+    input_dropout: float
+    weight_dropout: float
+    zoneout: tuple[float, float]
+    """Of h, and of c."""
+    bptt_clip: float | None
+
     def __init__(
         self,
         input_size: int,
@@ -36,9 +45,15 @@ class RecurrentModule(nn.Module):
         bidirectional: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        proj_size: int = 0,
+        **options: Unpack[RecurrentOptions],
     ) -> None:
         super().__init__()
-        _check_arguments(input_size, hidden_size, num_layers, bias, batch_first, dropout)
+        traits = ops.rnn.cell_traits(self.cell)
+        if proj_size and not traits.output_apart:
+            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        _check_arguments(input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -46,15 +61,36 @@ class RecurrentModule(nn.Module):
         self.batch_first = batch_first
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
-        traits = ops.rnn.cell_traits(self.cell)
+        self.proj_size = proj_size
+        for name, value in complete(options, traits.states).items():
+            setattr(self, name, value)
+        if self.layer_norm and traits.diagonal:
+            raise ValueError(f"layer_norm is for cells with a recurrent matrix, which {self.name} has not")
+        kinds = {  # in torch's order, and then what torch has not
+            "weight_ih": True,
+            "weight_hh": True,
+            "bias_ih": bias,
+            "bias_hh": bias,
+            "weight_hr": proj_size > 0,
+            "gain_ih": self.layer_norm,
+            "gain_hh": self.layer_norm,
+            "gain_c": self.layer_norm and traits.output_apart,
+            "bias_c": self.layer_norm and traits.output_apart and bias,
+        }
+        self._kinds = tuple(kind for kind, there in kinds.items() if there)
         gate_size = traits.gates * hidden_size
         for layer in range(num_layers):
-            layer_input = input_size if layer == 0 else hidden_size * self._directions
+            layer_input = input_size if layer == 0 else self._output_size * self._directions
             shapes = {
                 "weight_ih": (gate_size, layer_input),
-                "weight_hh": (gate_size,) if traits.diagonal else (gate_size, hidden_size),
+                "weight_hh": (gate_size,) if traits.diagonal else (gate_size, self._output_size),
                 "bias_ih": (gate_size,),
                 "bias_hh": (gate_size,),
+                "weight_hr": (proj_size, hidden_size),
+                "gain_ih": (gate_size,),
+                "gain_hh": (gate_size,),
+                "gain_c": (hidden_size,),
+                "bias_c": (hidden_size,),
             }
             for direction in range(self._directions):
                 for kind in self._kinds:
@@ -67,8 +103,8 @@ class RecurrentModule(nn.Module):
         return 2 if self.bidirectional else 1
 
     @property
-    def _kinds(self) -> tuple[str, ...]:
-        return ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
+    def _output_size(self) -> int:
+        return self.proj_size or self.hidden_size
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
@@ -85,10 +121,18 @@ class RecurrentModule(nn.Module):
         return [getattr(self, name) for name in names] if kind in self._kinds else []
 
     def reset_parameters(self) -> None:
-        """Draws every parameter from uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as torch does."""
+        """Draws every parameter from uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as torch does.
+
+        A layer norm starts with gains of 1 and no shift.
+        """
         bound = 1 / math.sqrt(self.hidden_size)
-        for weight in self.parameters():
-            nn.init.uniform_(weight, -bound, bound)
+        for name, weight in self.named_parameters():
+            if name.startswith("gain"):
+                nn.init.ones_(weight)
+            elif name.startswith("bias_c"):
+                nn.init.zeros_(weight)
+            else:
+                nn.init.uniform_(weight, -bound, bound)
 
     def flatten_parameters(self) -> None:
         """Does nothing: the kernels take parameters as they lie."""
@@ -97,20 +141,31 @@ class RecurrentModule(nn.Module):
         """Arguments that differ from their defaults, as torch prints them."""
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         changed = [f"{key}={getattr(self, key)}" for key, value in defaults.items() if getattr(self, key) != value]
-        return ", ".join([str(self.input_size), str(self.hidden_size), *changed])
+        sizes = [str(self.input_size), str(self.hidden_size), *[f"proj_size={self.proj_size}"] * (self.proj_size > 0)]
+        return ", ".join([*sizes, *changed, *describe(self)])
 
-    def _run(self, input: Any, hx: list[Tensor] | None) -> tuple[Any, list[Tensor]]:
-        """The module's forward for a list of states; the subclass gives it the signature of its cell."""
+    def _run(
+        self, input: Any, hx: list[Tensor] | None, all_states: bool = False
+    ) -> tuple[Any, list[Tensor], list[list[Any]]]:
+        """The module's forward for a list of states; the subclass gives it the signature of its cell.
+
+        Returns the output, the final states and, if asked for, of every layer the states of all steps, in the form of
+        the output.
+        """
         if isinstance(input, PackedSequence):
             data, batch_sizes, sorted_indices, unsorted_indices = input
             self._check_input(data, 2)
             hx = self._check_hidden(hx, int(batch_sizes[0]))
             if hx is not None and sorted_indices is not None:
                 hx = [state.index_select(1, sorted_indices) for state in hx]
-            output, hn = self._layers(data, hx, batch_sizes)
+            output, hn, steps = self._layers(data, hx, batch_sizes, all_states)
             if unsorted_indices is not None:
                 hn = [state.index_select(1, unsorted_indices) for state in hn]
-            return PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices), hn
+
+            def like_input(x: Tensor) -> Any:
+                return PackedSequence(x, batch_sizes, sorted_indices, unsorted_indices)
+
+            return like_input(output), hn, [[like_input(state) for state in layer] for layer in steps]
 
         if input.dim() not in (2, 3):
             tensor = " tensor" if self.name == "RNN" else ""  # torch's words
@@ -125,29 +180,76 @@ class RecurrentModule(nn.Module):
         self._check_input(input, 3)
         if input.shape[0] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")  # whatever the cell, as torch
-        output, hn = self._layers(input, self._check_hidden(hx, input.shape[1]), None)
+        output, hn, steps = self._layers(input, self._check_hidden(hx, input.shape[1]), None, all_states)
         if not batched:
-            return output.squeeze(1), [state.squeeze(1) for state in hn]
-        return output.transpose(0, 1) if self.batch_first else output, hn
+            hn = [state.squeeze(1) for state in hn]
+            output, steps = output.squeeze(1), [[state.squeeze(1) for state in layer] for layer in steps]
+        elif self.batch_first:
+            output, steps = output.transpose(0, 1), [[state.transpose(0, 1) for state in layer] for layer in steps]
+        return output, hn, steps
 
-    def _layers(self, x: Tensor, hx: list[Tensor] | None, batch_sizes: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+    def _layers(
+        self, x: Tensor, hx: list[Tensor] | None, batch_sizes: Tensor | None, all_states: bool
+    ) -> tuple[Tensor, list[Tensor], list[list[Tensor]]]:
         finals: list[list[Tensor]] = []
+        steps: list[list[Tensor]] = []
         D = self._directions  # noqa: N806
         for layer in range(self.num_layers):
             states = [state[layer * D : (layer + 1) * D] for state in hx or []]
             w_ih, w_hh = self._weights("weight_ih", layer), self._weights("weight_hh", layer)
             b_ih, b_hh = self._weights("bias_ih", layer), self._weights("bias_hh", layer)
-            x, hn = ops.rnn_layer(x, states, w_ih, w_hh, b_ih, b_hh, batch_sizes, self.cell)
+            extra: dict[str, Any] = {}
+            if not self._plain:
+                x, w_hh, extra = self._with_options(layer, x, w_hh, batch_sizes)
+            x, hn, *rest = ops.rnn_layer(
+                x, states, w_ih, w_hh, b_ih, b_hh, batch_sizes, self.cell, all_states=all_states, **extra
+            )
             finals.append(hn)
+            if all_states:
+                steps.append([x, *rest[0]])
             if self.training and self.dropout > 0 and layer + 1 < self.num_layers:
                 x = ops.dropout(x, draw_seed(x), self.dropout)
         if self.num_layers == 1:
-            return x, finals[0]
-        return x, [torch.cat(state) for state in zip(*finals, strict=True)]
+            return x, finals[0], steps
+        return x, [torch.cat(state) for state in zip(*finals, strict=True)], steps
+
+    def _with_options(
+        self, layer: int, x: Tensor, w_hh: list[Tensor], batch_sizes: Tensor | None
+    ) -> tuple[Tensor, list[Tensor], dict[str, Any]]:
+        """The layer's input and recurrent weights as the options leave them, and the operator's further arguments."""
+        training = self.training
+        batch = x.shape[1] if batch_sizes is None else int(batch_sizes[0])
+
+        def kept(p: float, *shape: int) -> Tensor:
+            return ops.dropout(x.new_ones(shape), draw_seed(x), p)
+
+        if training and (p := self.input_dropout) > 0:
+            mask = kept(p, batch, x.shape[-1])
+            x = x * (mask if batch_sizes is None else torch.cat([mask[:n] for n in batch_sizes.tolist()]))
+        if training and (p := self.weight_dropout) > 0:
+            w_hh = [ops.dropout(weight, draw_seed(weight), p) for weight in w_hh]
+        extra: dict[str, Any] = {"w_hr": self._weights("weight_hr", layer), "bptt_clip": self.bptt_clip}
+        if self.layer_norm:
+            lists = [self._weights(kind, layer) for kind in ("gain_ih", "gain_hh", "gain_c", "bias_c")]
+            if lists[2] and not lists[3]:
+                lists[3] = [torch.zeros_like(gain) for gain in lists[2]]
+            extra["gains"] = [torch.cat(gains) for gains in zip(*filter(None, lists), strict=True)]
+        if training and (p := self.recurrent_dropout) > 0:
+            extra["h_mask"] = kept(p, self._directions, batch, self._output_size)
+        if any(self.zoneout):
+            extra["zoneout_h"], extra["zoneout_c"] = self.zoneout
+            extra["zoneout_seed"] = draw_seed(x) if training else None
+        return x, w_hh, extra
+
+    @property
+    def _plain(self) -> bool:
+        """Whether there is no option, as in torch."""
+        drops = self.recurrent_dropout or self.input_dropout or self.weight_dropout or any(self.zoneout)
+        return not (self.proj_size or self.layer_norm or self.bptt_clip or drops)
 
     def _check_input(self, input: Tensor, dims: int) -> None:
         weight = self.weight_ih_l0
-        if input.dtype != weight.dtype:
+        if input.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
@@ -165,13 +267,14 @@ class RecurrentModule(nn.Module):
             )
 
     def _check_hidden(self, hx: list[Tensor] | None, batch: int) -> list[Tensor] | None:
-        expected = (self.num_layers * self._directions, batch, self.hidden_size)
         for index, state in enumerate(hx or []):
+            size = self._output_size if index == 0 else self.hidden_size
+            expected = (self.num_layers * self._directions, batch, size)
             if tuple(state.shape) != expected:
                 hidden = f"hidden[{index}]" if len(hx or []) > 1 else "hidden"
                 raise RuntimeError(f"Expected {hidden} size {expected}, got {list(state.shape)}")
             weight = self.weight_ih_l0
-            if state.dtype != weight.dtype:
+            if state.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
                 raise RuntimeError(f"hx must have the dtype of the weights. Expected {weight.dtype}, got {state.dtype}")
             if state.device != weight.device:
                 raise RuntimeError(
@@ -195,7 +298,7 @@ def _wrong_rank(rank: int, ranks: list[int]) -> str:
 
 
 def _check_arguments(
-    input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any
+    input_size: Any, hidden_size: Any, num_layers: Any, bias: Any, batch_first: Any, dropout: Any, proj_size: Any
 ) -> None:
     """Raises what ``torch.nn.RNNBase`` raises."""
     if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:  # type: ignore[operator]
@@ -211,6 +314,10 @@ def _check_arguments(
     for key, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
         if value <= 0:
             raise ValueError(f"{key} must be greater than zero")
+    if proj_size < 0:
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
+    if proj_size >= hidden_size:
+        raise ValueError("proj_size has to be smaller than hidden_size")
     if dropout > 0 and num_layers == 1:  # type: ignore[operator]
         warnings.warn(
             "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers"

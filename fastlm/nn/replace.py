@@ -14,8 +14,7 @@ def replace_(model: nn.Module) -> nn.Module:
     """Replaces, in place, every RNN, LSTM, GRU and Dropout of ``torch.nn`` in a model by fastlm's module.
 
     Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are
-    left as they are, because they may do something else; so is an LSTM with projections (``proj_size``), which fastlm
-    does not have.
+    left as they are, because they may do something else.
 
     Args:
         model: any module; it is changed.
@@ -48,9 +47,10 @@ def _replacement(module: nn.Module) -> nn.Module:
     if type(module) is nn.Dropout:
         return Dropout(module.p, module.inplace).train(module.training)
     kind = _RECURRENT.get(type(module))
-    if kind is not None and module.proj_size == 0:
-        names = ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
-        options = {name: getattr(module, name) for name in (*names, *(["nonlinearity"] if kind is RNN else []))}
+    if kind is not None:
+        names = ["num_layers", "bias", "batch_first", "dropout", "bidirectional"]
+        names += {RNN: ["nonlinearity"], LSTM: ["proj_size"]}.get(kind, [])
+        options = {name: getattr(module, name) for name in names}
         new = kind(module.input_size, module.hidden_size, **options, device="meta")
         for name, parameter in module.named_parameters():
             setattr(new, name, parameter)

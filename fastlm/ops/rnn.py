@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from fastlm import (
     _library,  # noqa: F401  (loads the operators)
@@ -28,6 +29,17 @@ class CellTraits(NamedTuple):
     """Numbers that forward keeps for backward, for each row and hidden unit, besides the output."""
     diagonal: bool
     """The hidden state reaches each gate through one weight a unit, not through a matrix."""
+    output_apart: bool
+    """The output is a function of another state: it can be projected, and a layer norm can come in between."""
+
+    def saved_width(self, hidden: int, projected: bool, normed: bool, mixed: bool) -> int:
+        """Numbers that forward keeps for each row: the slots, and what the options need (csrc/core/rnn/options.h)."""
+        normal = 2 * self.gates * hidden + self.output_apart * hidden + 3
+        return (self.slots + projected + mixed) * hidden + normed * normal
+
+    def gain_count(self, hidden: int) -> int:
+        """Numbers of ``gains``."""
+        return 2 * (self.gates + self.output_apart) * hidden
 
 
 @functools.cache
@@ -47,8 +59,25 @@ def cell_traits(cell: str) -> CellTraits:
     >>> cell_traits("rnn_tanh").gates
     1
     """
-    gates, states, slots, diagonal = torch.ops.fastlm.cell_traits(cell)
-    return CellTraits(gates, states, slots, bool(diagonal))
+    gates, states, slots, diagonal, output_apart = torch.ops.fastlm.cell_traits(cell)
+    return CellTraits(gates, states, slots, bool(diagonal), bool(output_apart))
+
+
+class _Options(NamedTuple):
+    """Arguments of the operators that are no lists of parameters, and have no gradient."""
+
+    batch_sizes: Tensor | None
+    cell: str
+    h_mask: Tensor | None
+    zoneout_seed: Tensor | None
+    zoneout_h: float
+    zoneout_c: float
+    bptt_clip: float | None
+
+    def arguments(self, lists: Sequence[Any]) -> tuple[Any, ...]:
+        """The middle of the operators' arguments, from hx to bptt_clip."""
+        *first, w_hr, gains = lists
+        return *first, self.batch_sizes, self.cell, w_hr, gains, *self[2:]
 
 
 def rnn_layer(
@@ -60,27 +89,52 @@ def rnn_layer(
     b_hh: Sequence[Tensor],
     batch_sizes: Tensor | None,
     cell: str,
-) -> tuple[Tensor, list[Tensor]]:
+    *,
+    w_hr: Sequence[Tensor] = (),
+    gains: Sequence[Tensor] = (),
+    h_mask: Tensor | None = None,
+    zoneout_seed: Tensor | None = None,
+    zoneout_h: float = 0.0,
+    zoneout_c: float = 0.0,
+    bptt_clip: float | None = None,
+    all_states: bool = False,
+) -> tuple[Any, ...]:
     """One recurrent layer over whole sequences.
 
-    Below, T is the number of steps, B the batch, I the input size, H the hidden size, G the gates of the cell, D the
-    directions (1 or 2: the length of ``w_ih``). All tensors are float32, or all float64.
+    Below, T is the number of steps, B the batch, I the input size, H the hidden size, P the size of h (H, or that of a
+    projection), G the gates of the cell, D the directions (1 or 2: the length of ``w_ih``). All tensors have one dtype:
+    float32, float64, float16 or bfloat16; the 16-bit ones are computed in float32.
 
     Args:
         input: [T, B, I], or the [N, I] data of a PackedSequence.
-        hx: the initial states, a [D, B, H] tensor each; empty: zeros.
+        hx: the initial states, [D, B, P] and for a second state [D, B, H]; empty: zeros.
         w_ih: for each direction [G * H, I].
-        w_hh: for each direction [G * H, H], or [G * H] for a cell with a diagonal recurrence.
+        w_hh: for each direction [G * H, P], or [G * H] for a cell with a diagonal recurrence.
         b_ih: for each direction [G * H]; empty: no biases.
         b_hh: as ``b_ih``.
         batch_sizes: of the PackedSequence, [T] int64 on the CPU, or None.
         cell: one of :func:`cells`.
+        w_hr: for each direction [P, H], a projection of the cell's output (Sak et al. 2014); empty: none.
+        gains: layer norm (Ba et al. 2016): ``W x`` and ``U h`` are normalised over all gates, multiplied with their
+            gains, and the biases are added; an LSTM normalises c on its way to h, too. For each direction the gains
+            one behind the other, [G * H] for ``W x``, [G * H] for ``U h``, and for an LSTM [H] and a shift [H] for c;
+            empty: no layer norm.
+        h_mask: [D, B, P], factors of h on its way to U, the same at all steps (recurrent dropout, Gal & Ghahramani
+            2016); no gradient. None: ones.
+        zoneout_seed: int64, where zoneout (Krueger et al. 2017) draws from the units that keep their state; None: each
+            unit keeps a share, as in evaluation.
+        zoneout_h: probability that a unit of h keeps its value for a step.
+        zoneout_c: the same of the second state.
+        bptt_clip: backward keeps the gradient of every pre-activation in [-bptt_clip, bptt_clip], at every step
+            (Graves 2013); None: it leaves them.
+        all_states: also return the second state of every step.
 
     Returns:
-        The hidden states of every step, [T, B, D * H] or [N, D * H], and the final states, a [D, B, H] tensor each.
+        The hidden states of every step, [T, B, D * P] or [N, D * P], and the final states as ``hx``; with
+        ``all_states`` also a list of the other states of every step, [T, B, D * H] or [N, D * H] each.
 
     Raises:
-        RuntimeError: a shape, dtype or device does not fit, T is 0, or there is no such cell.
+        RuntimeError: a shape, dtype or device does not fit, T is 0, there is no such cell, or an option is not for it.
 
     Example:
         >>> w_ih, w_hh = torch.ones(1, 2), torch.zeros(1, 1)
@@ -88,62 +142,96 @@ def rnn_layer(
         >>> output.flatten(), h_n
         (tensor([2., 2., 2.]), tensor([[[2.]]]))
     """
-    lists = (hx, w_ih, w_hh, b_ih, b_hh)
+    lists = (hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains)
+    options = _Options(batch_sizes, cell, h_mask, zoneout_seed, zoneout_h, zoneout_c, bptt_clip)
+    if torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled(input.device.type):
+        dtype = torch.get_autocast_dtype(input.device.type)
+        input, lists, options = tree_map(lambda leaf: _cast(leaf, dtype), (input, lists, options))
     flat = [tensor for tensors in lists for tensor in tensors]
     for_backward = torch.is_grad_enabled() and (input.requires_grad or any(tensor.requires_grad for tensor in flat))
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        output, hn, _ = _forward_op(input, *lists, batch_sizes, cell, for_backward)
+        output, hn, states, _ = _forward_op(input, *options.arguments(lists), all_states, for_backward)
     elif for_backward:
-        output, *hn = _Layer.apply([len(tensors) for tensors in lists], batch_sizes, cell, input, *flat)
+        lengths = [len(tensors) for tensors in lists]
+        output, *rest = _Layer.apply(lengths, options, all_states, input, *flat)
+        count = cell_traits(cell).states
+        hn, states = rest[:count], rest[count:]
     else:
         with torch._C._AutoDispatchBelowAutograd():
-            output, hn, _ = _forward_op(input, *lists, batch_sizes, cell, False)
-    return output, hn
+            output, hn, states, _ = _forward_op(input, *options.arguments(lists), all_states, False)
+    return (output, hn, states) if all_states else (output, hn)
+
+
+def _cast(leaf: Any, dtype: torch.dtype) -> Any:
+    """What autocast does to an argument."""
+    if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.dtype != torch.float64:
+        return leaf.to(dtype)
+    return leaf
 
 
 @torch.library.register_fake("fastlm::rnn_layer")
-def _fake_forward(input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, for_backward):  # type: ignore[no-untyped-def]
+def _fake_forward(  # type: ignore[no-untyped-def]
+    input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, w_hr, gains, *others
+):
+    _, zoneout_seed, zoneout_h, _, _, all_states, for_backward = others
     traits = cell_traits(cell)
     directions, hidden = len(w_ih), w_ih[0].shape[0] // traits.gates
-    output = input.new_empty(*input.shape[:-1], directions * hidden)
+    outputs = w_hr[0].shape[0] if w_hr else hidden
     if batch_sizes is None:
         batch = input.shape[1]
     else:
         batch = hx[0].shape[1] if hx else torch.library.get_ctx().new_dynamic_size()
-    hn = [input.new_empty(directions, batch, hidden) for _ in range(traits.states)]
-    rows = math.prod(input.shape[:-1])
-    return output, hn, input.new_empty(directions, rows, traits.slots * hidden if for_backward else 0)
+    hn = [input.new_empty(directions, batch, outputs if s == 0 else hidden) for s in range(traits.states)]
+    leading, rows = input.shape[:-1], math.prod(input.shape[:-1])
+    states = [input.new_empty(*leading, directions * hidden) for _ in range(traits.states - 1)] if all_states else []
+    mixed = zoneout_h > 0 and zoneout_seed is None
+    width = traits.saved_width(hidden, bool(w_hr), bool(gains), mixed) if for_backward else 0
+    saved = input.new_empty(directions, rows, width, dtype=_computed(input.dtype))
+    return input.new_empty(*leading, directions * outputs), hn, states, saved
+
+
+def _computed(dtype: torch.dtype) -> torch.dtype:
+    """The dtype in which the kernels compute."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 @torch.library.register_fake("fastlm::rnn_layer_backward")
-def _fake_backward(  # type: ignore[no-untyped-def]
-    grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, output, saved, wants_input, wants_hx
-):
+def _fake_backward(grad_output, grad_hn, grad_states, input, *rest):  # type: ignore[no-untyped-def]
+    _, *first, _, _, w_hr, gains = rest[:9]
+    *_, wants_input, wants_hx = rest
     d_hx = [torch.empty_like(grad, memory_format=torch.contiguous_format) for grad in grad_hn] if wants_hx else []
     d_input = torch.empty_like(input, memory_format=torch.contiguous_format) if wants_input else input.new_empty(0)
-    return d_input, d_hx, *([w.new_empty(w.shape) for w in ws] for ws in (w_ih, w_hh, b_ih, b_hh))
+    return d_input, d_hx, *([w.new_empty(w.shape) for w in ws] for ws in (*first, w_hr, gains))
 
 
 def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    input, *lists, batch_sizes, ctx.cell, _ = inputs
-    y, _, saved = output
-    ctx.lengths = [len(tensors) for tensors in lists]
-    ctx.save_for_backward(input, *(t for tensors in lists for t in tensors), batch_sizes, y, saved)
+    input, *arguments, _, _ = inputs
+    first, (batch_sizes, cell, w_hr, gains, *others) = arguments[:5], arguments[5:]
+    y, _, _, saved = output
+    _save(ctx, input, [*first, w_hr, gains], _Options(batch_sizes, cell, *others), y, saved)
     ctx.mark_non_differentiable(saved)
 
 
-def _backward(ctx, grad_output, grad_hn, _):  # type: ignore[no-untyped-def]
-    return *_gradients(ctx, grad_output, grad_hn, ctx.needs_input_grad[0], any(ctx.needs_input_grad[1])), *[None] * 3
+def _backward(ctx, grad_output, grad_hn, grad_states, _):  # type: ignore[no-untyped-def]
+    wants = ctx.needs_input_grad
+    d_input, *lists, d_w_hr, d_gains = _gradients(ctx, grad_output, grad_hn, grad_states, wants[0], any(wants[1]))
+    return d_input, *lists, None, None, d_w_hr, d_gains, *[None] * 7
 
 
-def _gradients(ctx, grad_output, grad_hn, wants_input, wants_hx):  # type: ignore[no-untyped-def]
-    """Gradients of input, hx, w_ih, w_hh, b_ih and b_hh from what the forward pass saved."""
-    input, *flat, batch_sizes, output, saved = ctx.saved_tensors
-    hx, *weights = _split(flat, ctx.lengths)
+def _save(ctx, input, lists, options, output, saved):  # type: ignore[no-untyped-def]
+    """Keeps for backward what forward was given and gave. Options hold tensors too: none of them has a gradient."""
+    ctx.lengths, ctx.options = [len(tensors) for tensors in lists], options
+    ctx.save_for_backward(input, *(tensor for tensors in lists for tensor in tensors), output, saved)
+
+
+def _gradients(ctx, grad_output, grad_hn, grad_states, wants_input, wants_hx):  # type: ignore[no-untyped-def]
+    """Gradients of input and of the lists, from what the forward pass saved."""
+    input, *flat, output, saved = ctx.saved_tensors
+    lists = _split(flat, ctx.lengths)
     d_input, d_hx, *d_weights = _backward_op(
-        grad_output, grad_hn, input, hx, *weights, batch_sizes, ctx.cell, output, saved, wants_input, wants_hx
+        grad_output, grad_hn, grad_states, input, *ctx.options.arguments(lists), output, saved, wants_input, wants_hx
     )
-    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(hx), *d_weights
+    return d_input if wants_input else None, d_hx if wants_hx else [None] * len(lists[0]), *d_weights
 
 
 def _split(flat, lengths):  # type: ignore[no-untyped-def]
@@ -155,17 +243,20 @@ class _Layer(torch.autograd.Function):
     """The gradient in eager programs: the handling of lists in torch.library costs more than a short layer."""
 
     @staticmethod
-    def forward(ctx, lengths, batch_sizes, cell, input, *flat):  # type: ignore[no-untyped-def]
+    def forward(ctx, lengths, options, all_states, input, *flat):  # type: ignore[no-untyped-def]
+        lists = _split(flat, lengths)
         with torch._C._AutoDispatchBelowAutograd():
-            output, hn, saved = _forward_op(input, *_split(flat, lengths), batch_sizes, cell, True)
-        ctx.lengths, ctx.cell = lengths, cell
-        ctx.save_for_backward(input, *flat, batch_sizes, output, saved)
-        return output, *hn
+            output, hn, states, saved = _forward_op(input, *options.arguments(lists), all_states, True)
+        _save(ctx, input, lists, options, output, saved)
+        ctx.states = len(hn)
+        return output, *hn, *states
 
     @staticmethod
-    def backward(ctx, grad_output, *grad_hn):  # type: ignore[no-untyped-def]
+    def backward(ctx, grad_output, *grads):  # type: ignore[no-untyped-def]
         wants_input, *wants = ctx.needs_input_grad[3:]
-        d_input, *lists = _gradients(ctx, grad_output, grad_hn, wants_input, any(wants[: ctx.lengths[0]]))
+        d_input, *lists = _gradients(
+            ctx, grad_output, grads[: ctx.states], grads[ctx.states :], wants_input, any(wants[: ctx.lengths[0]])
+        )
         return None, None, None, d_input, *(tensor for tensors in lists for tensor in tensors)
 
 
@@ -176,46 +267,32 @@ torch.library.register_autograd("fastlm::rnn_layer", _backward, setup_context=_s
 
 
 def _setup_backward(ctx, inputs, output):  # type: ignore[no-untyped-def]
-    (
-        grad_output,
-        grad_hn,
-        input,
-        hx,
-        w_ih,
-        w_hh,
-        b_ih,
-        b_hh,
-        batch_sizes,
-        ctx.cell,
-        *_,
-        ctx.wants_input,
-        ctx.wants_hx,
-    ) = inputs
-    lists = (grad_hn, hx, w_ih, w_hh, b_ih, b_hh)
+    grad_output, grad_hn, grad_states, input, *arguments, _, _, ctx.wants_input, ctx.wants_hx = inputs
+    first, (batch_sizes, cell, w_hr, gains, *others) = arguments[:5], arguments[5:]
+    ctx.options = _Options(batch_sizes, cell, *others)
+    lists = (grad_hn, grad_states, *first, w_hr, gains)
     ctx.lengths = [len(tensors) for tensors in lists]
-    ctx.save_for_backward(grad_output, input, batch_sizes, *(t for tensors in lists for t in tensors))
+    ctx.save_for_backward(grad_output, input, *(tensor for tensors in lists for tensor in tensors))
 
 
 def _backward_backward(ctx, *grads):  # type: ignore[no-untyped-def]
-    grad_output, input, batch_sizes, *flat = ctx.saved_tensors
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         # A leaf for each role: one tensor may have several, as with tied weights.
-        grad_output, input, *flat = (
-            t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in (grad_output, input, *flat)
-        )
-        grad_hn, hx, w_ih, w_hh, b_ih, b_hh = _split(flat, ctx.lengths)
-        first = reference.rnn_layer_backward(
-            grad_output, grad_hn, input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, ctx.cell, None, None,
-            ctx.wants_input, ctx.wants_hx, create_graph=True,
+        leaves = [t.view_as(t) if t.requires_grad else t.detach().requires_grad_() for t in ctx.saved_tensors]
+        grad_output, input, *flat = leaves
+        grad_hn, grad_states, *lists = _split(flat, ctx.lengths)
+        backward: Any = reference.rnn_layer_backward
+        first = backward(
+            grad_output, grad_hn, grad_states, input, *ctx.options.arguments(lists), None, None, ctx.wants_input,
+            ctx.wants_hx, create_graph=True,
         )  # fmt: skip
         pairs = zip(_flatten(first), _flatten(grads), strict=True)
         ys, gs = zip(*((y, g) for y, g in pairs if y is not None and g is not None), strict=True)
-        leaves = [grad_output, input, *flat]
         second = iter(torch.autograd.grad(ys, leaves, gs, allow_unused=True, create_graph=create_graph))
     d_grad_output, d_input = next(second), next(second)
-    d_grad_hn, *d_lists = ([next(second) for _ in range(length)] for length in ctx.lengths)
-    return d_grad_output, d_grad_hn, d_input, *d_lists, None, None, None, None, None, None
+    d_grad_hn, d_grad_states, *d_lists, d_w_hr, d_gains = ([next(second) for _ in range(n)] for n in ctx.lengths)
+    return d_grad_output, d_grad_hn, d_grad_states, d_input, *d_lists, None, None, d_w_hr, d_gains, *[None] * 9
 
 
 def _flatten(results):  # type: ignore[no-untyped-def]

@@ -34,7 +34,7 @@ TYPED_TEST(CellTest, BackwardIsTheSlopeOfForward) {
     auto before = this->template draw_pack<double, S>();
     const auto d = this->template draw_pack<double, S>();
     const auto f = TypeParam::forward(x, h, before);
-    const auto back = TypeParam::backward(f.saved, before, f.after, d);
+    const auto back = TypeParam::backward(f.saved, before, f.after[0], d);
     const auto loss = [&] {
       const auto result = TypeParam::forward(x, h, before);
       double sum = 0;

@@ -103,12 +103,12 @@ struct Problem {
   void backward(int64_t row, size_t i, const std::vector<Numbers> (&states)[S], Numbers (&d)[S]) {
     Numbers direct[S];
     for (int64_t u = 0; u < hidden; u++) {
-      Pack<double, S> before, after, grads;
+      Pack<double, S> before, grads;
       Pack<double, Cell::kSaved> kept;
-      for (int s = 0; s < S; s++) before[s] = states[s][i][u], after[s] = states[s][i + 1][u], grads[s] = d[s][u];
+      for (int s = 0; s < S; s++) before[s] = states[s][i][u], grads[s] = d[s][u];
       for (int k = 0; k < Cell::kSaved; k++) kept[k] = saved[(row * kSlots<Cell> + k) * hidden + u];
       grads[0] += grad_output[row * hidden + u];
-      const auto back = Cell::backward(kept, before, after, grads);
+      const auto back = Cell::backward(kept, before, states[0][i + 1][u], grads);
       for (int g = 0; g < G; g++) {
         d_x_gates[(row * G + g) * hidden + u] = back.dx[g];
         d_h_gates[(row * G + g) * hidden + u] = back.dh[g];

@@ -20,9 +20,9 @@ struct BusyCell {
     return {{T(0.25f) * before[0] + Math<T>::tanh(c) + x[1] * h[1], c}, {a, x[1], h[1]}};
   }
   template <class T>
-  FASTLM_HD static Backward<BusyCell, T> backward(const Pack<T, 3>& saved, const Pack<T, 2>&, const Pack<T, 2>& after,
+  FASTLM_HD static Backward<BusyCell, T> backward(const Pack<T, 3>& saved, const Pack<T, 2>& before, T,
                                                   const Pack<T, 2>& d) {
-    const T tanh_c = Math<T>::tanh(after[1]), dc = d[1] + d[0] * (T(1) - tanh_c * tanh_c);
+    const T tanh_c = Math<T>::tanh(T(0.5f) * before[1] + saved[0]), dc = d[1] + d[0] * (T(1) - tanh_c * tanh_c);
     const T da = dc * (T(1) - saved[0] * saved[0]);
     return {{da, d[0] * saved[2]}, {da, d[0] * saved[1]}, {T(0.25f) * d[0], T(0.5f) * dc}};
   }

@@ -34,7 +34,7 @@ def test_same_results_and_the_same_parameters():
     assert model.drop is model.also
     assert isinstance(model.lstm, fastlm.LSTM)
     assert isinstance(model.gru, fastlm.GRU)
-    assert type(model.projected) is nn.LSTM
+    assert type(model.projected) is fastlm.LSTM
 
 
 def test_the_module_itself():

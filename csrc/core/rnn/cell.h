@@ -13,8 +13,11 @@
 //   kGatesAdd     x and h enter only as x + h, so that their gradients are one and the same
 //   kDirectPath   h_{t-1} also reaches h_t past the gates (as in a GRU)
 //
-//   forward (x, h, before)                x[g] = W_g x_t + b_ih,  h[g] = U_g h_{t-1} + b_hh
-//   backward(saved, before, after, d)     d = gradient of the states after the step
+//   forward (x, h, before)             x[g] = W_g x_t + b_ih,  h[g] = U_g h_{t-1} + b_hh
+//   backward(saved, before, output, d) output = h_t as forward gave it, d = gradient of the states after the step
+//
+// A cell whose output is a function of its second state may split that off, so that a layer norm can come in between:
+// see kOutputApart and lstm.h.
 #pragma once
 
 #include "../host_device.h"
@@ -45,5 +48,9 @@ struct Backward {
 // What a forward pass keeps per row and unit: the saved values, then every state but h (h is the output).
 template <class Cell>
 inline constexpr int kSlots = Cell::kSaved + Cell::kStates - 1;
+
+// Whether h = Cell::output(saved, tanh of the second state).
+template <class Cell>
+inline constexpr bool kOutputApart = requires { &Cell::template output<float>; };
 
 }  // namespace fastlm

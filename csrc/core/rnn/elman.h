@@ -45,9 +45,8 @@ struct Elman {
   }
 
   template <class T>
-  FASTLM_HD static Backward<Elman, T> backward(const Pack<T, 0>&, const Pack<T, 1>&, const Pack<T, 1>& after,
-                                               const Pack<T, 1>& d) {
-    const T da = d[0] * Activation::slope(after[0]);
+  FASTLM_HD static Backward<Elman, T> backward(const Pack<T, 0>&, const Pack<T, 1>&, T output, const Pack<T, 1>& d) {
+    const T da = d[0] * Activation::slope(output);
     return {{da}, {da}, {T(0)}};
   }
 };

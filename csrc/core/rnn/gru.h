@@ -23,7 +23,7 @@ struct Gru {
   }
 
   template <class T>
-  FASTLM_HD static Backward<Gru, T> backward(const Pack<T, 4>& saved, const Pack<T, 1>& before, const Pack<T, 1>&,
+  FASTLM_HD static Backward<Gru, T> backward(const Pack<T, 4>& saved, const Pack<T, 1>& before, T,
                                              const Pack<T, 1>& d) {
     const T r = saved[0], z = saved[1], n = saved[2], h_n = saved[3], one(1);
     const T dn = d[0] * (one - z) * (one - n * n), dz = d[0] * (before[0] - n) * z * (one - z);

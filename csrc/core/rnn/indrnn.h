@@ -20,9 +20,8 @@ struct IndRnn {
   }
 
   template <class T>
-  FASTLM_HD static Backward<IndRnn, T> backward(const Pack<T, 0>&, const Pack<T, 1>&, const Pack<T, 1>& after,
-                                                const Pack<T, 1>& d) {
-    const T da = d[0] * Math<T>::is_positive(after[0]);
+  FASTLM_HD static Backward<IndRnn, T> backward(const Pack<T, 0>&, const Pack<T, 1>&, T output, const Pack<T, 1>& d) {
+    const T da = d[0] * Math<T>::is_positive(output);
     return {{da}, {da}, {T(0)}};
   }
 };

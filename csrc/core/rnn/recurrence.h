@@ -7,10 +7,9 @@
 
 #include "cell.h"
 #include "sequence.h"
+#include "zoneout.h"
 
 namespace fastlm {
-
-inline constexpr int kMaxStates = 2;
 
 template <class T>
 struct RnnForward {
