@@ -5,6 +5,6 @@
 #define FASTLM_HD __host__ __device__ __forceinline__
 #define FASTLM_UNROLL _Pragma("unroll")
 #else
-#define FASTLM_HD inline
+#define FASTLM_HD [[gnu::always_inline]] inline
 #define FASTLM_UNROLL _Pragma("GCC unroll 16")
 #endif

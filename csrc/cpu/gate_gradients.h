@@ -22,7 +22,7 @@ class GateGradients {
         layout_(kept_layout<Cell>(args.hidden, args.options)),
         last_(args.walk.sequence.steps),
         first_(last_),
-        most_rows_(std::min(count_rows(), std::max(kChunkRows, args.walk.sequence.batch))),
+        most_rows_(chunk_rows()),
         x_(most_rows_ * gate_stride()),
         h_(Cell::kGatesAdd && !normed() ? 0 : most_rows_ * gate_stride()),
         before_norm_(Cell::kGatesAdd || !normed() ? 0 : most_rows_ * gate_stride()),
@@ -114,13 +114,22 @@ class GateGradients {
   }
 
  private:
-  static constexpr int64_t kChunkRows = 512;
+  static constexpr int64_t kChunkBytes = 4 << 20,
+                           kFewestRows = 512;  // in the cache; but the sums are made in long runs
 
   bool normed() const { return args_.options.gains != nullptr; }
   const T* kept(int64_t row, int64_t part) const { return args_.kept + row * layout_.width + part; }
   int64_t count_rows() const {
     const Sequence& sequence = args_.walk.sequence;
     return sequence.row(sequence.steps - 1, 0) + sequence.rows(sequence.steps - 1);
+  }
+
+  // Rows of a chunk: all chunks about equal, and no smaller than a step.
+  int64_t chunk_rows() const {
+    const int64_t rows = count_rows();
+    const int64_t most = std::max<int64_t>(kFewestRows, kChunkBytes / int64_t(gate_stride() * sizeof(T)));
+    const int64_t chunks = std::max<int64_t>(1, (rows + most - 1) / most), batch = args_.walk.sequence.batch;
+    return std::min(rows, (rows + chunks - 1) / chunks + batch);
   }
 
   // The operand of U in each row of the chunk, [P]; null: zeros.

@@ -82,32 +82,40 @@ void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, 
   }
 }
 
-// Calls f(row, begin, end) for all rows on slices of the columns of c, which starts as zeros unless it is added to.
-template <class T, class F>
-void sum_columns(int64_t rows, int64_t n, T* c, bool add, Team& team, const F& f) {
-  team.for_slices(n, std::max<int64_t>(kPanelWidth<T>, kWorthAThread / std::max<int64_t>(1, rows)),
+// c[0 .. n) = the sum of row(k, i) over k, or to add, c + that; row gives a vector of columns from i on.
+template <class T, class Row>
+void sum_columns(int64_t count, const Row& row, int64_t n, T* c, bool add, Team& team) {
+  constexpr int kBlock = 8;  // vectors that are summed in registers
+  constexpr int64_t kColumns = kBlock * kLanes<T>;
+  team.for_slices((n + kColumns - 1) / kColumns, std::max<int64_t>(1, kWorthAThread / (kColumns * (count + 1))),
                   [&](int64_t begin, int64_t end) {
-                    if (!add) std::fill(c + begin, c + end, T(0));
-                    for (int64_t k = 0; k < rows; k++) f(k, begin, end);
+                    for (int64_t first = begin * kColumns; first < std::min(n, end * kColumns); first += kColumns) {
+                      const auto live = [&](int v) {
+                        return int(std::min<int64_t>(n - first - v * kLanes<T>, kLanes<T>));
+                      };
+                      Vec<T> sums[kBlock];
+                      for (int v = 0; v < kBlock; v++)
+                        sums[v] = add ? load_first(c + first + v * kLanes<T>, live(v)) : Vec<T>(0);
+                      for (int64_t k = 0; k < count; k++)
+                        for (int v = 0; v < kBlock; v++) sums[v] += row(k, first + v * kLanes<T>, live(v));
+                      for (int v = 0; v < kBlock; v++) store_first(c + first + v * kLanes<T>, sums[v], live(v));
+                    }
                   });
 }
 
 // c[0 .. n) = sum over k of a(k), or to add, c + that
-template <class T, class Row>
-void sum_rows(int64_t count, const Row& a, int64_t n, T* c, bool add, Team& team) {
-  sum_columns(count, n, c, add, team, [&](int64_t k, int64_t begin, int64_t end) {
-    const T* row = a(k);
-    for (int64_t i = begin; i < end; i++) c[i] += row[i];
-  });
+template <class T, class RowA>
+void sum_rows(int64_t count, const RowA& a, int64_t n, T* c, bool add, Team& team) {
+  sum_columns(count, [&](int64_t k, int64_t i, int live) { return load_first(a(k) + i, live); }, n, c, add, team);
 }
 
 // c[0 .. n) = sum over k of a(k) * b(k), element by element, or to add, c + that
 template <class T, class RowA, class RowB>
 void sum_products_of_rows(int64_t count, const RowA& a, const RowB& b, int64_t n, T* c, bool add, Team& team) {
-  sum_columns(count, n, c, add, team, [&](int64_t k, int64_t begin, int64_t end) {
-    const T *row = a(k), *other = b(k);
-    for (int64_t i = begin; i < end; i++) c[i] += row[i] * other[i];
-  });
+  const auto product = [&](int64_t k, int64_t i, int live) {
+    return load_first(a(k) + i, live) * load_first(b(k) + i, live);
+  };
+  sum_columns(count, product, n, c, add, team);
 }
 
 }  // namespace fastlm::cpu

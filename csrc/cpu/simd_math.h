@@ -43,7 +43,7 @@ struct ExpConstants<double> {
 
 // e^y - 1 for |y| small enough that 2^n is a normal number
 template <class T>
-inline Vec<T> expm1_of_moderate(Vec<T> y) {
+[[gnu::always_inline]] inline Vec<T> expm1_of_moderate(Vec<T> y) {
   using C = ExpConstants<T>;
   using Integers = stdx::rebind_simd_t<typename C::Bits, Vec<T>>;
   // Adding 1.5 * 2^mantissa rounds y / ln 2 to an integer and leaves it in the low bits.
@@ -66,12 +66,12 @@ struct Math<std::experimental::simd<T, Abi>> {
   using V = std::experimental::simd<T, Abi>;
   static_assert(std::is_same_v<V, cpu::Vec<T>>);
 
-  static V tanh(V a) {
+  [[gnu::always_inline]] static V tanh(V a) {
     const V y = clamp(a, cpu::ExpConstants<T>::kTanhIsOne);
     const V e = cpu::expm1_of_moderate<T>(y + y);
     return e / (e + T(2));
   }
-  static V sigmoid(V a) {  // 1 / (1 + e^-a)
+  [[gnu::always_inline]] static V sigmoid(V a) {  // 1 / (1 + e^-a)
     return T(1) / (cpu::expm1_of_moderate<T>(-clamp(a, cpu::ExpConstants<T>::kLargest)) + T(2));
   }
   static V relu(V a) {

@@ -78,6 +78,13 @@ class RecurrentModule(nn.Module):
             "bias_c": self.layer_norm and traits.output_apart and bias,
         }
         self._kinds = tuple(kind for kind, there in kinds.items() if there)
+        self._names = [
+            {
+                kind: [_parameter_name(kind, layer, direction) for direction in range(self._directions)]
+                for kind in self._kinds
+            }
+            for layer in range(num_layers)
+        ]
         gate_size = traits.gates * hidden_size
         for layer in range(num_layers):
             layer_input = input_size if layer == 0 else self._output_size * self._directions
@@ -93,9 +100,9 @@ class RecurrentModule(nn.Module):
                 "bias_c": (hidden_size,),
             }
             for direction in range(self._directions):
-                for kind in self._kinds:
+                for kind, names in self._names[layer].items():
                     parameter = nn.Parameter(torch.empty(shapes[kind], device=device, dtype=dtype))
-                    self.register_parameter(_parameter_name(kind, layer, direction), parameter)
+                    self.register_parameter(names[direction], parameter)
         self.reset_parameters()
 
     @property
@@ -110,15 +117,14 @@ class RecurrentModule(nn.Module):
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction, as in torch."""
         return [
-            [getattr(self, _parameter_name(kind, layer, direction)) for kind in self._kinds]
-            for layer in range(self.num_layers)
+            [getattr(self, names[direction]) for names in layer.values()]
+            for layer in self._names
             for direction in range(self._directions)
         ]
 
     def _weights(self, kind: str, layer: int) -> list[Tensor]:
         """One kind of parameter of a layer, for each direction; empty if there is no such kind."""
-        names = [_parameter_name(kind, layer, direction) for direction in range(self._directions)]
-        return [getattr(self, name) for name in names] if kind in self._kinds else []
+        return [getattr(self, name) for name in self._names[layer].get(kind, ())]
 
     def reset_parameters(self) -> None:
         """Draws every parameter from uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as torch does.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -76,8 +77,7 @@ class _Options(NamedTuple):
 
     def arguments(self, lists: Sequence[Any]) -> tuple[Any, ...]:
         """The middle of the operators' arguments, from hx to bptt_clip."""
-        *first, w_hr, gains = lists
-        return *first, self.batch_sizes, self.cell, w_hr, gains, *self[2:]
+        return *lists[:5], *self[:2], *lists[5:], *self[2:]
 
 
 def rnn_layer(
@@ -147,12 +147,14 @@ def rnn_layer(
     if torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled(input.device.type):
         dtype = torch.get_autocast_dtype(input.device.type)
         input, lists, options = tree_map(lambda leaf: _cast(leaf, dtype), (input, lists, options))
-    flat = [tensor for tensors in lists for tensor in tensors]
-    for_backward = torch.is_grad_enabled() and (input.requires_grad or any(tensor.requires_grad for tensor in flat))
+    for_backward = torch.is_grad_enabled() and (
+        input.requires_grad or any(tensor.requires_grad for tensors in lists for tensor in tensors)
+    )
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         output, hn, states, _ = _forward_op(input, *options.arguments(lists), all_states, for_backward)
     elif for_backward:
         lengths = [len(tensors) for tensors in lists]
+        flat = [tensor for tensors in lists for tensor in tensors]
         output, *rest = _Layer.apply(lengths, options, all_states, input, *flat)
         count = cell_traits(cell).states
         hn, states = rest[:count], rest[count:]
@@ -254,9 +256,10 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_output, *grads):  # type: ignore[no-untyped-def]
         wants_input, *wants = ctx.needs_input_grad[3:]
-        d_input, *lists = _gradients(
-            ctx, grad_output, grads[: ctx.states], grads[ctx.states :], wants_input, any(wants[: ctx.lengths[0]])
-        )
+        with nullcontext() if torch.is_grad_enabled() else torch._C._AutoDispatchBelowAutograd():
+            d_input, *lists = _gradients(
+                ctx, grad_output, grads[: ctx.states], grads[ctx.states :], wants_input, any(wants[: ctx.lengths[0]])
+            )
         return None, None, None, d_input, *(tensor for tensors in lists for tensor in tensors)
 
 
