@@ -41,17 +41,38 @@ def measure(threads: int) -> Limits:
     return Limits(gflops, tuple(read))
 
 
-def rnn_seconds(limits: Limits, steps: int, batch: int, hidden: int, gates: int, training: bool) -> float:
-    """Least time for one layer whose input is as wide as its hidden state (a roofline).
+@dataclass(frozen=True)
+class Recurrent:
+    """Recurrent layers whose first input is as wide as the hidden state."""
 
-    The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or by reading U
-    once a step.
+    gates: int
+    hidden: int
+    layers: int = 1
+    directions: int = 1
+    projection: int = 0
+    """Width of the output where it is projected (an LSTM's proj_size), or 0."""
+
+
+def rnn_seconds(limits: Limits, work: Recurrent, rows: int, steps: int, training: bool) -> float:
+    """Least time for so many rows of input: the steps of all sequences together, the longest having ``steps``.
+
+    A roofline. The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or
+    by reading its weights once a step. A packed batch has fewer rows than steps times sequences, but as many steps.
     """
-    product = 2 * steps * batch * gates * hidden**2 / (limits.gflops * 1e9)
-    weights = 4 * gates * hidden**2
-    recurrence = max(product, steps * weights / (limits.bandwidth(weights) * 1e9))
-    forward = product + recurrence
-    return forward + (recurrence + 3 * product if training else 0.0)  # backward: back through U; dX, dW, dU
+
+    def product(weights: int) -> float:
+        return 2 * rows * weights / (limits.gflops * 1e9)
+
+    width = work.projection or work.hidden
+    recurrent = work.gates * work.hidden * width + work.projection * work.hidden
+    recurrence = max(product(recurrent), steps * 4 * recurrent / (limits.bandwidth(4 * recurrent) * 1e9))
+    seconds = 0.0
+    for layer in range(work.layers):
+        through_w = product(work.gates * work.hidden * (width * work.directions if layer else work.hidden))
+        seconds += through_w + recurrence
+        if training:  # back through the recurrence; its weights' gradient; dX and dW
+            seconds += recurrence + product(recurrent) + 2 * through_w
+    return work.directions * seconds
 
 
 def streaming_seconds(limits: Limits, bytes: float) -> float:
