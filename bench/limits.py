@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,13 +34,25 @@ def measure(threads: int) -> Limits:
     """Measures the limits for torch's current number of threads; takes about a second."""
     assert threads == torch.get_num_threads()
     ops = torch.ops.fastlm
-    gflops = max(ops.measure_fma(2_000_000) for _ in range(5))
+
+    def best(tries: int, rate: Callable[[], float]) -> float:
+        return max(_in_clock_of_duels(rate, threads) for _ in range(tries))
+
+    gflops = best(5, lambda: ops.measure_fma(2_000_000))
     read = []
     for size in _CACHES:
         buffer = torch.ones(size * threads // 4)
         repeats = max(1, (512 << 20) // (size * threads))
-        read.append((size, max(ops.measure_read(buffer, repeats) for _ in range(4))))
+        read.append((size, best(4, functools.partial(ops.measure_read, buffer, repeats))))
     return Limits(gflops, tuple(read))
+
+
+def _in_clock_of_duels(rate: Callable[[], float], threads: int) -> float:
+    """A rate that was measured in wall time; in CPU time if there is one thread, as the duels are."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    measured = rate()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return measured * wall / cpu if threads == 1 else measured
 
 
 @dataclass(frozen=True)

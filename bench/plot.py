@@ -32,7 +32,7 @@ def ratios(rows: list[Regime], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.24 * (places[-1] + 1)), layout="constrained")
     for place, row in zip(places, rows, strict=True):
         color = f"C{suites.index(row.suite)}"
-        axes.barh(place, row.mean - 1, left=1, color=color, alpha=0.45)
+        axes.barh(place, row.mean - 1, left=1, color=color, alpha=0.45, zorder=2)
         if len(row.ratios) > 1:
             axes.hlines(place, min(row.ratios), max(row.ratios), color=color, linewidth=1)
             axes.scatter(row.ratios, [place] * len(row.ratios), s=7, color=color, zorder=3)
@@ -100,7 +100,7 @@ def heatmap(panels: Panels, path: Path) -> None:
             values = [[panel.get((hidden, batch), math.nan) for batch in batches] for hidden in hiddens]
             axes.imshow(values, cmap=mappable.cmap, norm=norm, aspect="auto")
             for (hidden, batch), ratio in panel.items():
-                dark = abs(math.log(ratio)) > math.log(2.6)
+                dark = abs(math.log(ratio)) > math.log(2.25)
                 place = batches.index(batch), hiddens.index(hidden)
                 text = f"{ratio:.2f}" if ratio < 9.95 else f"{ratio:.0f}"
                 axes.text(*place, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
