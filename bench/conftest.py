@@ -26,7 +26,7 @@ class Pace(NamedTuple):
 
 
 # A full run has a thousand duels, some with minutes of work; two rounds of those have to do.
-PACES = {"": Pace(2.0, 5), "QUICK": Pace(0.3, 3), "FULL": Pace(0.6, 2)}
+PACES = {"": Pace(2.0, 5), "QUICK": Pace(0.2, 3), "FULL": Pace(0.6, 2)}
 MOST_ROUNDS = 200
 
 

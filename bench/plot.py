@@ -42,17 +42,25 @@ def ratios(rows: list[Regime], path: Path) -> None:
     axes.set_yticks(places, [row.name for row in rows], fontsize=8)
     axes.set_ylim(places[-1] + 0.7, -0.7)
     axes.set_xlabel(
-        "times better than the peer: geometric mean (bar, number), least to most (line), each shape (point)"
+        "times better than the peer: geometric mean (bar, number), least to most (line), each shape (point)", fontsize=9
     )
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
 
 def logarithmic(axes: Axes, values: list[float]) -> None:
-    """A logarithmic axis with a label at every 1, 2, 5, and halves where there is room for them."""
-    low, high = min([*values, 0.95]), max([*values, 1.1])
+    """A logarithmic axis with as many labels as there is room for."""
+    low, high = min([*values, 0.85]), max([*values, 1.6])
     decades = math.log10(high / low)
-    subs = (1, 1.5, 2, 3, 5, 7) if decades < 1.2 else (1, 2, 5) if decades < 2.5 else (1,)
+    subs = (
+        (1, 1.2, 1.5, 2, 3, 5, 7, 8, 9)
+        if decades < 0.5
+        else (1, 1.5, 2, 3, 5, 7)
+        if decades < 1.2
+        else (1, 2, 5)
+        if decades < 2.5
+        else (1,)
+    )
     axes.set_xscale("log")
     axes.set_xlim(low / 10 ** (0.02 * decades), high * 10 ** (0.02 * decades))
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
