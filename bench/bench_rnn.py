@@ -54,11 +54,8 @@ QUICK_SHAPES = [
     *(Shape(35, 1, 128), Shape(35, 8, 256), Shape(35, 32, 512), Shape(128, 8, 128)),
     *with_variants([(35, 8, 128)]),
 ]
-# Every plain shape. The forms at two lengths: what they cost beside the plain layer hangs little on the others.
-FULL_SHAPES = [
-    *(Shape(*shape) for shape in product((20, 35, 128, 512), (1, 8, 32, 64), HIDDEN)),
-    *with_variants(product((35, 128), (1, 8, 32, 64), HIDDEN)),
-]
+GRID = list(product((20, 35, 128, 512), (1, 8, 32, 64), HIDDEN))
+FULL_SHAPES = [*(Shape(*shape) for shape in GRID), *with_variants(GRID)]
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 

@@ -25,8 +25,8 @@ class Pace(NamedTuple):
     rounds: int
 
 
-# A full run has a thousand duels, some with minutes of work; two rounds of those have to do.
-PACES = {"": Pace(2.0, 5), "QUICK": Pace(0.2, 3), "FULL": Pace(0.6, 2)}
+# A full run has two thousand duels, some of half a minute a round; a single one has to do for those.
+PACES = {"": Pace(2.0, 5), "QUICK": Pace(0.2, 3), "FULL": Pace(0.6, 1)}
 MOST_ROUNDS = 200
 
 

@@ -18,10 +18,14 @@ LEAST_CELLS = 10  # a sparser panel of the heat map says no more than its bar
 def draw(duels: list[Duel], folder: Path) -> list[str]:
     """Draws what there is to draw; returns the names of the pictures."""
     ratios(list(regimes(duels)), folder / "ratios.png")
-    panels = heatmap_panels(duels)
-    if panels:
-        heatmap(panels, folder / "rnn_heatmap.png")
-    return ["ratios.png", "rnn_heatmap.png"] if panels else ["ratios.png"]
+    names = ["ratios.png"]
+    recurrent = [duel for duel in duels if duel.suite == "rnn"]
+    for variant in dict.fromkeys(duel.facts["variant"] for duel in recurrent):
+        panels = heatmap_panels([duel for duel in recurrent if duel.facts["variant"] == variant])
+        if panels:
+            names.append("_".join(["rnn_heatmap", *variant.split()]) + ".png")
+            heatmap(panels, variant, folder / names[-1])
+    return names
 
 
 def ratios(rows: list[Regime], path: Path) -> None:
@@ -35,7 +39,7 @@ def ratios(rows: list[Regime], path: Path) -> None:
         axes.barh(place, row.mean - 1, left=1, color=color, alpha=0.45, zorder=2)
         if len(row.ratios) > 1:
             axes.hlines(place, min(row.ratios), max(row.ratios), color=color, linewidth=1)
-            axes.scatter(row.ratios, [place] * len(row.ratios), s=7, color=color, zorder=3)
+            axes.scatter(row.ratios, [place] * len(row.ratios), s=7, color=color, alpha=0.7, linewidths=0, zorder=3)
         axes.annotate(f"{row.mean:.2f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     logarithmic(axes, [ratio for row in rows for ratio in row.ratios])
     axes.axvline(1, color="black", linewidth=1)
@@ -52,15 +56,8 @@ def logarithmic(axes: Axes, values: list[float]) -> None:
     """A logarithmic axis with as many labels as there is room for."""
     low, high = min([*values, 0.85]), max([*values, 1.6])
     decades = math.log10(high / low)
-    subs = (
-        (1, 1.2, 1.5, 2, 3, 5, 7, 8, 9)
-        if decades < 0.5
-        else (1, 1.5, 2, 3, 5, 7)
-        if decades < 1.2
-        else (1, 2, 5)
-        if decades < 2.5
-        else (1,)
-    )
+    room = ((0.5, (1, 1.2, 1.5, 2, 3, 5, 7, 8, 9)), (1.2, (1, 1.5, 2, 3, 5, 7)), (2.5, (1, 2, 5)), (math.inf, (1,)))
+    subs = next(subs for most, subs in room if decades < most)
     axes.set_xscale("log")
     axes.set_xlim(low / 10 ** (0.02 * decades), high * 10 ** (0.02 * decades))
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=subs))
@@ -71,22 +68,21 @@ def logarithmic(axes: Axes, values: list[float]) -> None:
 
 
 Panels = dict[str, dict[str, dict[tuple[int, int], float]]]
-"""Row of panels (the sequences) -> column of panels (the layer) -> (hidden, batch) -> ratio."""
+"""Row of panels (steps) -> column of panels (layer and pass) -> (hidden, batch) -> ratio."""
 
 
 def heatmap_panels(duels: list[Duel]) -> Panels:
-    """The recurrent duels sorted into panels, without those rows of panels that are nearly empty."""
+    """Recurrent duels sorted into panels, without those rows of panels that are nearly empty."""
     panels: Panels = {}
     for duel in duels:
-        if duel.suite == "rnn":
-            facts = duel.facts
-            row = ", ".join(filter(None, (f"T{facts['steps']}", facts["variant"])))
-            cells = panels.setdefault(row, {}).setdefault(f"{facts['kind']} {facts['mode']}", {})
-            cells[facts["hidden"], facts["batch"]] = duel.ratio
+        facts = duel.facts
+        row = panels.setdefault(f"T{facts['steps']}", {})
+        cells = row.setdefault(f"{facts['kind']} {facts['mode']}", {})
+        cells[facts["hidden"], facts["batch"]] = duel.ratio
     return {row: columns for row, columns in panels.items() if max(map(len, columns.values())) >= LEAST_CELLS}
 
 
-def heatmap(panels: Panels, path: Path) -> None:
+def heatmap(panels: Panels, variant: str, path: Path) -> None:
     """Hidden size by batch, coloured by the ratio: blue where fastlm is better, red where the peer is."""
     columns = list(dict.fromkeys(column for row in panels.values() for column in row))
     cells = {cell for row in panels.values() for panel in row.values() for cell in panel}
@@ -117,6 +113,8 @@ def heatmap(panels: Panels, path: Path) -> None:
             axes.tick_params(length=0, labelsize=8)
             axes.spines[:].set_visible(False)
             axes.set_title(f"{column}, {row}", fontsize=9)
+    if variant:
+        figure.suptitle(variant, fontsize=10)
     figure.supxlabel("batch", fontsize=9)
     figure.supylabel("hidden size", fontsize=9)
     bar = figure.colorbar(mappable, ax=grid, extend="both", aspect=30, pad=0.01, fraction=0.02)

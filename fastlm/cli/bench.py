@@ -14,7 +14,7 @@ def bench(
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="torch's threads; 1 is timed in CPU seconds, 0 means all.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="A few shapes: all suites in two minutes.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="The whole grid of recurrent shapes: an hour or more.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The whole grid of recurrent shapes: over an hour.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for results.json and the pictures.")] = Path("bench-output"),
 ) -> None:
     """Measure fastlm beside its peers, in alternation, and hold both against the machine's limit."""
