@@ -25,4 +25,5 @@ def bench_dropout(duel, machine, shape, dtype):
 
     # both ways read and write each element once
     limit = limits.streaming_seconds(machine, 4 * shape * x.element_size()) if x.nbytes > 1 << 25 else None
-    duel(step(fastlm.dropout), step(functional.dropout), limit)
+    regime = f"dropout {str(dtype).removeprefix('torch.')}"
+    duel(step(fastlm.dropout), step(functional.dropout), limit, regime=regime)

@@ -38,4 +38,9 @@ def bench_count(duel, machine, corpus, shape, request):
     threads = request.config.getoption("--threads")
     # the least: the text is read once
     limit = limits.streaming_seconds(machine, corpus.stat().st_size)
-    duel(lambda: ngram.count(corpus, order, threads=threads), lambda: count_in_python(corpus, order), limit)
+    duel(
+        lambda: ngram.count(corpus, order, threads=threads),
+        lambda: count_in_python(corpus, order),
+        limit,
+        regime="counting n-grams",
+    )

@@ -1,112 +1,127 @@
 """The duel: fastlm and its peer in alternation, round by round, in one process.
 
-pytest-benchmark measures fastlm; the peer runs, and is timed, in the set-up of each round: both see the same machine.
+pytest-benchmark measures fastlm; the others run, and are timed, in the set-up of each round: all see the same machine.
 One thread is timed in CPU seconds, which other programs do not disturb; several threads in wall-clock seconds.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from fastlm.bench import limits
+from fastlm.bench.duels import Duel, save, table
 
-BUDGET = {False: 1.0, True: 0.2}
-"""Seconds for each side of a duel, in a whole and in a quick run."""
+
+class Pace(NamedTuple):
+    """How long a duel lasts: so many seconds of all sides together, but so many rounds at the least."""
+
+    seconds: float
+    rounds: int
+
+
+# A full run has two thousand duels, some of half a minute a round; a single one has to do for those.
+PACES = {"": Pace(2.0, 5), "QUICK": Pace(0.2, 3), "FULL": Pace(0.6, 1)}
+MOST_ROUNDS = 200
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("fastlm")
-    group.addoption("--threads", type=int, default=1, help="torch's threads (1 is timed in CPU seconds)")
-    group.addoption("--quick", action="store_true", help="few shapes, short rounds")
-    group.addoption("--output", type=Path, help="folder for results.json and ratios.png")
+    group.addoption("--threads", type=int, default=1, help="torch's threads (1 is timed in CPU seconds, 0 means all)")
+    group.addoption("--quick", dest="extent", action="store_const", const="QUICK", default="", help="a few shapes")
+    group.addoption("--full", dest="extent", action="store_const", const="FULL", help="the whole grid of shapes")
+    group.addoption("--output", type=Path, help="folder for results.json and the pictures")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    torch.set_num_threads(config.getoption("--threads"))
-    config.option.benchmark_timer = "time.process_time" if config.getoption("--threads") == 1 else "time.perf_counter"
+    config.option.threads = config.option.threads or torch.get_num_threads()
+    torch.set_num_threads(config.option.threads)
+    config.option.benchmark_timer = "time.process_time" if config.option.threads == 1 else "time.perf_counter"
     config.duels = []
 
 
 def pytest_generate_tests(metafunc):
-    """A suite names its shapes in SHAPES, and those of a quick run in QUICK_SHAPES."""
+    """A suite names its shapes in SHAPES; those of a quick and a full run in QUICK_SHAPES and FULL_SHAPES."""
     if "shape" in metafunc.fixturenames:
-        name = "QUICK_SHAPES" if metafunc.config.getoption("--quick") else "SHAPES"
-        metafunc.parametrize("shape", getattr(metafunc.module, name), ids=str)
+        extent, suite = metafunc.config.option.extent, metafunc.module
+        shapes = getattr(suite, f"{extent}_SHAPES" if extent else "SHAPES", suite.SHAPES)
+        metafunc.parametrize("shape", shapes, ids=str)
 
 
 @pytest.fixture
 def machine(request) -> limits.Limits:
-    return limits.measure(request.config.getoption("--threads"))
+    return limits.measure(request.config.option.threads)
 
 
 @pytest.fixture
-def duel(request, benchmark):
-    timer = time.process_time if request.config.getoption("--threads") == 1 else time.perf_counter
-    budget = BUDGET[request.config.getoption("--quick")]
+def record(request):
+    """Puts a result into the summary."""
+    suite = request.module.__name__.rpartition(".")[2].removeprefix("bench_")
 
-    def run(fast: Callable[[], object], peer: Callable[[], object], limit_seconds: float | None = None) -> None:
-        fast(), peer()  # first calls allocate and load
+    def add(ours: float, peer: float, regime: str, name: str = request.node.name, **more: Any) -> None:
+        request.config.duels.append(Duel(suite, name.removeprefix("bench_"), regime, ours, peer, **more))
+
+    return add
+
+
+@pytest.fixture
+def duel(request, benchmark, record):
+    timer = time.process_time if request.config.option.threads == 1 else time.perf_counter
+    pace = PACES[request.config.option.extent]
+
+    def seconds(work: Callable[[], object]) -> float:
         start = timer()
-        fast()
-        rounds = max(5, min(200, round(budget / max(timer() - start, 1e-6))))
-        peer_seconds = []
+        work()
+        return timer() - start
 
-        def peers_turn():
-            start = timer()
-            peer()
-            peer_seconds.append(timer() - start)
-
-        benchmark.pedantic(fast, setup=peers_turn, rounds=rounds, iterations=1, warmup_rounds=1)
-        ours, theirs = benchmark.stats.stats.median, statistics.median(peer_seconds)
-        benchmark.extra_info.update(
-            peer_median=theirs, ratio=theirs / ours, percent_of_limit=limit_seconds and 100 * limit_seconds / ours
+    def run(
+        fast: Callable[[], object],
+        peer: Callable[[], object],
+        limit: float | None = None,
+        plain: Callable[[], object] | None = None,
+        **more: Any,
+    ) -> None:
+        others = [peer, plain] if plain else [peer]
+        sides = [fast, *others]
+        first = sum(map(seconds, sides))  # first calls allocate and load, which matters only to short ones
+        slow = first > pace.seconds
+        pass_seconds = first if slow else sum(map(seconds, sides))
+        rounds = max(pace.rounds, min(MOST_ROUNDS, round(pace.seconds / max(pass_seconds, 1e-6))))
+        turns: list[list[float]] = []
+        benchmark.pedantic(
+            fast,
+            setup=lambda: turns.append([seconds(other) for other in others]),
+            rounds=rounds,
+            iterations=1,
+            warmup_rounds=0 if slow else 1,
         )
-        suite = request.module.__name__.rpartition(".")[2].removeprefix("bench_")
-        request.config.duels.append((suite, request.node.name, ours, theirs, limit_seconds))
+        ours = benchmark.stats.stats.median
+        theirs, *plains = (statistics.median(side) for side in zip(*turns[-rounds:], strict=True))
+        benchmark.extra_info.update(peer_median=theirs, ratio=theirs / ours)
+        record(ours, theirs, limit=limit, plain=plains[0] if plains else None, **more)
 
     return run
-
-
-def geometric_mean(values) -> float:
-    return math.exp(statistics.fmean(map(math.log, values)))
 
 
 def pytest_terminal_summary(terminalreporter, config):
     if not config.duels:
         return
     write = terminalreporter.write_line
-    clock = "CPU time" if config.getoption("--threads") == 1 else "wall time"
-    write(
-        f"\nfastlm beside its peer: medians of {clock} in alternated rounds, {config.getoption('--threads')} thread(s)"
-    )
-    write(f"{'':44s} {'fastlm':>10s} {'peer':>10s} {'ratio':>7s} {'of the limit':>13s}")
-    for suite in dict.fromkeys(duel[0] for duel in config.duels):
-        rows = [duel for duel in config.duels if duel[0] == suite]
-        for _, name, ours, theirs, limit in rows:
-            share = f"{100 * limit / ours:12.1f}%" if limit else " " * 13
-            name = name.removeprefix("bench_")
-            write(f"{name:44s} {1e3 * ours:8.3f}ms {1e3 * theirs:8.3f}ms {theirs / ours:6.2f}x {share}")
-        write(f"{suite + ', geometric mean':66s} {geometric_mean(t / o for _, _, o, t, _ in rows):6.2f}x")
-    if output := config.getoption("--output"):
-        save(output, config.duels, clock)
-        write(f"written: {output / 'results.json'}, {output / 'ratios.png'}")
+    threads = config.option.threads
+    clock = "CPU time" if threads == 1 else "wall time"
+    write(f"\nfastlm beside its peer: medians of {clock} in alternated rounds, {threads} thread(s)")
+    for line in table(config.duels):
+        write(line)
+    if output := config.option.output:
+        from fastlm.bench import plot
 
-
-def save(output: Path, duels, clock: str) -> None:
-    from fastlm.bench import plot
-
-    output.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {"suite": suite, "name": name, "fastlm_s": ours, "peer_s": theirs, "ratio": theirs / ours, "limit_s": limit}
-        for suite, name, ours, theirs, limit in duels
-    ]
-    (output / "results.json").write_text(json.dumps({"clock": clock, "duels": rows}, indent=2) + "\n")
-    plot.ratios(rows, output / "ratios.png")
+        output.mkdir(parents=True, exist_ok=True)
+        save(output / "results.json", clock, config.duels)
+        written = ["results.json", *plot.draw(config.duels, output)]
+        write(f"written: {', '.join(str(output / name) for name in written)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,26 +34,59 @@ def measure(threads: int) -> Limits:
     """Measures the limits for torch's current number of threads; takes about a second."""
     assert threads == torch.get_num_threads()
     ops = torch.ops.fastlm
-    gflops = max(ops.measure_fma(2_000_000) for _ in range(5))
+
+    def best(tries: int, rate: Callable[[], float]) -> float:
+        return max(_in_clock_of_duels(rate, threads) for _ in range(tries))
+
+    gflops = best(5, lambda: ops.measure_fma(2_000_000))
     read = []
     for size in _CACHES:
         buffer = torch.ones(size * threads // 4)
         repeats = max(1, (512 << 20) // (size * threads))
-        read.append((size, max(ops.measure_read(buffer, repeats) for _ in range(4))))
+        read.append((size, best(4, functools.partial(ops.measure_read, buffer, repeats))))
     return Limits(gflops, tuple(read))
 
 
-def rnn_seconds(limits: Limits, steps: int, batch: int, hidden: int, gates: int, training: bool) -> float:
-    """Least time for one layer whose input is as wide as its hidden state (a roofline).
+def _in_clock_of_duels(rate: Callable[[], float], threads: int) -> float:
+    """A rate that was measured in wall time; in CPU time if there is one thread, as the duels are."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    measured = rate()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return measured * wall / cpu if threads == 1 else measured
 
-    The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or by reading U
-    once a step.
+
+@dataclass(frozen=True)
+class Recurrent:
+    """Recurrent layers whose first input is as wide as the hidden state."""
+
+    gates: int
+    hidden: int
+    layers: int = 1
+    directions: int = 1
+    projection: int = 0
+    """Width of the output where it is projected (an LSTM's proj_size), or 0."""
+
+
+def rnn_seconds(limits: Limits, work: Recurrent, rows: int, steps: int, training: bool) -> float:
+    """Least time for so many rows of input: the steps of all sequences together, the longest having ``steps``.
+
+    A roofline. The products over the whole sequence are bound by arithmetic; the recurrence either by arithmetic, or
+    by reading its weights once a step. A packed batch has fewer rows than steps times sequences, but as many steps.
     """
-    product = 2 * steps * batch * gates * hidden**2 / (limits.gflops * 1e9)
-    weights = 4 * gates * hidden**2
-    recurrence = max(product, steps * weights / (limits.bandwidth(weights) * 1e9))
-    forward = product + recurrence
-    return forward + (recurrence + 3 * product if training else 0.0)  # backward: back through U; dX, dW, dU
+
+    def product(weights: int) -> float:
+        return 2 * rows * weights / (limits.gflops * 1e9)
+
+    width = work.projection or work.hidden
+    recurrent = work.gates * work.hidden * width + work.projection * work.hidden
+    recurrence = max(product(recurrent), steps * 4 * recurrent / (limits.bandwidth(4 * recurrent) * 1e9))
+    seconds = 0.0
+    for layer in range(work.layers):
+        through_w = product(work.gates * work.hidden * (width * work.directions if layer else work.hidden))
+        seconds += through_w + recurrence
+        if training:  # back through the recurrence; its weights' gradient; dX and dW
+            seconds += recurrence + product(recurrent) + 2 * through_w
+    return work.directions * seconds
 
 
 def streaming_seconds(limits: Limits, bytes: float) -> float:

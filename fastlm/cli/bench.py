@@ -9,12 +9,17 @@ import typer
 
 
 def bench(
-    suites: Annotated[list[str] | None, typer.Argument(help="rnn, dropout, ngram; all by default.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="torch's threads; 1 is timed in CPU seconds.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="Few shapes and short rounds.")] = False,
-    output: Annotated[Path, typer.Option(help="Folder for results.json and ratios.png.")] = Path("bench-output"),
+    suites: Annotated[
+        list[str] | None, typer.Argument(help="rnn, rnn_options, memory, dropout, ngram; all by default.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="torch's threads; 1 is timed in CPU seconds, 0 means all.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="A few shapes: all suites in two minutes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The whole grid of recurrent shapes: over an hour.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder for results.json and the pictures.")] = Path("bench-output"),
 ) -> None:
     """Measure fastlm beside its peers, in alternation, and hold both against the machine's limit."""
+    if quick and full:
+        raise typer.BadParameter("--quick and --full exclude each other")
     try:
         import matplotlib  # noqa: F401
         import pytest
@@ -32,5 +37,12 @@ def bench(
         raise typer.Exit(2)
     files = [str(known[suite]) for suite in suites or known]
     options = ["-q", "--no-header", "-p", "no:cacheprovider", "-c", str(folder / "pytest.ini"), "--benchmark-quiet"]
-    options += ["--threads", str(threads), "--output", str(output.absolute()), *(["--quick"] if quick else [])]
+    options += [
+        "--threads",
+        str(threads),
+        "--output",
+        str(output.absolute()),
+        *(["--quick"] if quick else []),
+        *(["--full"] if full else []),
+    ]
     raise typer.Exit(pytest.main([*files, *options]))

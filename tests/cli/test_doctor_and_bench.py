@@ -40,7 +40,8 @@ def test_doctor_finds_a_wrong_operator():
 def test_bench_prints_ratios_and_writes_files(tmp_path):
     result = fastlm("bench", "dropout", "ngram", "--quick", "--output", str(tmp_path / "out"), cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "geometric mean" in result.stdout
+    assert "geometric means" in result.stdout
+    assert "dropout bfloat16" in result.stdout
     duels = json.loads((tmp_path / "out" / "results.json").read_text())["duels"]
     assert {duel["suite"] for duel in duels} == {"dropout", "ngram"}
     assert all(duel["ratio"] > 0 for duel in duels)
@@ -50,7 +51,13 @@ def test_bench_prints_ratios_and_writes_files(tmp_path):
 def test_bench_names_its_suites():
     result = fastlm("bench", "cooking")
     assert result.returncode == 2
-    assert "fastlm: no suite cooking; there are dropout, ngram, rnn" in result.stderr
+    assert "fastlm: no suite cooking; there are dropout, memory, ngram, rnn, rnn_options" in result.stderr
+
+
+def test_bench_is_either_quick_or_full():
+    result = fastlm("bench", "rnn", "--quick", "--full")
+    assert result.returncode == 2
+    assert "--quick and --full exclude each other" in result.stderr
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])
