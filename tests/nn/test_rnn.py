@@ -26,7 +26,7 @@ def pair(kind, *args, device="cpu", dtype=torch.float64, **options):
 
 def draw_hx(kind, *shape, **options):
     """Initial states as the module takes them, as a list."""
-    return [torch.randn(shape, **options) for _ in range(2 if kind == "LSTM" else 1)]
+    return [torch.randn(shape, **options) for _ in range(2 if kind.startswith("LSTM") else 1)]
 
 
 def flat(states):
@@ -248,8 +248,8 @@ def test_backward_in_eval_mode():
 def same_error(call, kind):
     """Runs call(class, hx) for torch and for fastlm, and returns both errors. hx makes initial states of a shape."""
 
-    def hx(*shape):
-        states = draw_hx(kind, *shape)
+    def hx(*shape, **options):
+        states = draw_hx(kind, *shape, **options)
         return tuple(states) if len(states) > 1 else states[0]
 
     errors = []
