@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from torch import nn
 
+from fastlm.nn.cells import GRUCell, LSTMCell, RNNCell
 from fastlm.nn.dropout import Dropout
 from fastlm.nn.rnn import GRU, LSTM, RNN
 
-_RECURRENT: dict[type, type] = {nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU}
+_RECURRENT: dict[type, type] = {
+    nn.RNN: RNN,
+    nn.LSTM: LSTM,
+    nn.GRU: GRU,
+    nn.RNNCell: RNNCell,
+    nn.LSTMCell: LSTMCell,
+    nn.GRUCell: GRUCell,
+}
+_OPTIONS = ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "nonlinearity")
 
 
 def replace_(model: nn.Module) -> nn.Module:
-    """Replaces, in place, every RNN, LSTM, GRU and Dropout of ``torch.nn`` in a model by fastlm's module.
+    """Replaces, in place, every RNN, LSTM, GRU, their cells and Dropout of ``torch.nn`` by fastlm's modules.
 
     Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are
     left as they are, because they may do something else; so is an LSTM with projections (``proj_size``), which fastlm
@@ -48,9 +57,8 @@ def _replacement(module: nn.Module) -> nn.Module:
     if type(module) is nn.Dropout:
         return Dropout(module.p, module.inplace).train(module.training)
     kind = _RECURRENT.get(type(module))
-    if kind is not None and module.proj_size == 0:
-        names = ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
-        options = {name: getattr(module, name) for name in (*names, *(["nonlinearity"] if kind is RNN else []))}
+    if kind is not None and getattr(module, "proj_size", 0) == 0:
+        options = {name: getattr(module, name) for name in _OPTIONS if hasattr(module, name)}
         new = kind(module.input_size, module.hidden_size, **options, device="meta")
         for name, parameter in module.named_parameters():
             setattr(new, name, parameter)

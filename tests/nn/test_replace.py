@@ -15,10 +15,14 @@ class Model(nn.Module):
         self.lstm = nn.LSTM(12, 3, bias=False)
         self.gru = nn.GRU(3, 5)
         self.projected = nn.LSTM(5, 4, proj_size=2)
+        self.cells = nn.ModuleList([nn.RNNCell(2, 3, False, "relu"), nn.GRUCell(3, 4), nn.LSTMCell(4, 2)])
 
     def forward(self, x):
         x, _ = self.lstm(self.drop(self.rnn(x)[0]))
-        return self.projected(self.gru(x)[0])[0]
+        x = self.projected(self.gru(x)[0])[0][0]
+        for cell in self.cells:
+            x = cell(x)
+        return x
 
 
 def test_same_results_and_the_same_parameters():
@@ -27,6 +31,7 @@ def test_same_results_and_the_same_parameters():
     want, parameters = model(x), list(model.parameters())
     assert fastlm.replace_(model) is model
     torch.testing.assert_close(model(x), want)
+    assert [type(cell) for cell in model.cells] == [fastlm.RNNCell, fastlm.GRUCell, fastlm.LSTMCell]
     assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))
     assert isinstance(model.rnn, fastlm.RNN)
     assert not model.rnn.training
