@@ -8,33 +8,10 @@ import torch
 from torch import nn
 
 import fastlm
-from tests.compare import FORWARD, GRADIENT, relative_error
-from tests.nn.test_rnn import DTYPES, draw_hx, flat, pair, same_error
+from tests.nn.test_rnn import DTYPES, as_argument, assert_same, draw_hx, flat, pair, same_error
 
 KINDS = pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
 OURS = pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell", "IndRNNCell"])
-
-
-def as_argument(states):
-    """Initial states as a cell takes them."""
-    return tuple(states) if len(states) > 1 else states[0]
-
-
-def run(module, input, hx):
-    """The states after a step, and the gradients of a weighted sum of them; hx may be an empty list."""
-    leaves = [t.detach().clone().requires_grad_() for t in (input, *hx)]
-    results = flat(module(leaves[0], as_argument(leaves[1:]) if hx else None))
-    weights = [torch.linspace(0.5, 1.5, r.numel(), dtype=r.dtype, device=r.device).view_as(r) for r in results]
-    inputs = [*leaves, *module.parameters()]
-    return results, torch.autograd.grad(results, inputs, weights, allow_unused=True)
-
-
-def assert_same(theirs, ours, input, hx):
-    (want, want_grads), (got, got_grads) = run(theirs, input, hx), run(ours, input, hx)
-    for a, b in zip(got, want, strict=True):
-        assert relative_error(a, b) < FORWARD[input.dtype]
-    for a, b in zip(got_grads, want_grads, strict=True):
-        assert relative_error(a, b) < GRADIENT[input.dtype]
 
 
 @DTYPES
@@ -48,7 +25,7 @@ def test_parity_with_torch(kind, dtype, bias, hidden, batch, device):
         input = torch.randn(*batch, 5, device=device, dtype=dtype)
         for hx in (draw_hx(kind, *batch, hidden, device=device, dtype=dtype), []):
             if hx or batch != (0,):  # torch has no gradient of nothing from nothing
-                assert_same(theirs, ours, input, hx)
+                assert_same(theirs, ours, input, hx, dtype)
 
 
 @OURS
