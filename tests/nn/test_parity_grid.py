@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 import fastlm
 from tests.nn.test_rnn import assert_same, draw_hx, pair
+from tests.threads import threads
 
 GROUPS, GROUP_SIZE = 40, 50
 
@@ -97,7 +98,8 @@ def check(config, device="cpu"):
         config.kind, config.input_size, config.hidden, **config.options, device=device, dtype=config.dtype
     )
     input, hx = config.make_input().to(device), [state.to(device) for state in config.make_hx()]
-    assert_same(theirs, ours, input, hx, config.dtype, config.wants_input)
+    with threads(1 if config.number % 40 else 2):  # two wait for each other longer than they work, on a busy machine
+        assert_same(theirs, ours, input, hx, config.dtype, config.wants_input)
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
