@@ -14,7 +14,7 @@ def replace_(model: nn.Module) -> nn.Module:
     """Replaces, in place, every RNN, LSTM, GRU and Dropout of ``torch.nn`` in a model by fastlm's module.
 
     Parameters stay the same objects, so optimisers and tied weights keep working. Subclasses of torch's modules are
-    left as they are, because they may do something else.
+    left as they are, because they may do something else; so are its cells, which are no slower than fastlm's.
 
     Args:
         model: any module; it is changed.

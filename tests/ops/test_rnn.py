@@ -9,6 +9,7 @@ import fastlm
 from fastlm import ops, reference
 from tests.compare import FORWARD, GRADIENT, relative_error
 from tests.samples import RnnSample, larger_rnn_samples, option_samples, rnn_samples
+from tests.threads import threads
 
 SMALL = pytest.mark.parametrize("sample", rnn_samples() + option_samples(), ids=str)
 OPTIONS = [
@@ -191,18 +192,14 @@ def test_nan_and_infinity_pass_as_in_the_reference(cell, value, device):
     torch.testing.assert_close(hn, want_hn, equal_nan=True)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_same_bits_for_any_number_of_threads(threads):
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_same_bits_for_any_number_of_threads(count):
     args = RnnSample("rnn_tanh", steps=9, batch=37, inputs=20, hidden=70).make(torch.float32)
-    before = torch.get_num_threads()
     results = []
-    try:
-        for count in (before, threads, threads):
-            torch.set_num_threads(count)
+    for each in (torch.get_num_threads(), count, count):
+        with threads(each):
             output, hn = ops.rnn_layer(*args)
-            results.append([output, *hn])
-    finally:
-        torch.set_num_threads(before)
+        results.append([output, *hn])
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
