@@ -127,16 +127,13 @@ def lstm_layer_norm(layer: Any, x: Tensor, _: bool) -> Tensor:
 
 
 def lstm_bptt_clip(layer: Any, x: Tensor, most: float) -> Tensor:
-    """Gradients of the states are clipped at each step on their way back through time."""
-
-    def clip(state: Tensor) -> Tensor:
-        if state.requires_grad:
-            state.register_hook(lambda grad: grad.clamp(-most, most))
-        return state
+    """Graves (2013): the gradient of the pre-activations is clipped at each step."""
 
     def step(by_x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        h, c = lstm_cell(by_x + through_u(layer, h), c)
-        return clip(h), clip(c)
+        gates = by_x + through_u(layer, h)
+        if gates.requires_grad:
+            gates.register_hook(lambda grad: grad.clamp(-most, most))
+        return lstm_cell(gates, c)
 
     return unroll(through_w(layer, x), step, zeros(layer, x), zeros(layer, x))
 
