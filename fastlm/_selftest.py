@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ def _stream(cell: str, weights: torch.dtype) -> float:
     def scales(wanted: bool) -> list[Tensor]:
         return [draw(size).abs() / 40 for _ in range(layers) if wanted and weights == torch.int8]
 
-    arguments = (
+    arguments: Any = (
         draw(steps, batch, 9),
         [draw(layers, batch, hidden) for _ in range(traits.states)],
         [weight(size, 9), weight(size, hidden)],

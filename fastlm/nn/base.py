@@ -13,9 +13,10 @@ from torch.nn.utils.rnn import PackedSequence
 
 from fastlm import ops
 from fastlm.nn.dropout import draw_seed
+from fastlm.nn.stream import Streaming, stream_names
 
 
-class RecurrentModule(nn.Module):
+class RecurrentModule(Streaming):
     """Layers and directions of one cell, with the arguments, parameters and results of ``torch.nn.RNNBase``.
 
     A subclass names its cell (one of :func:`fastlm.ops.rnn.cells`); everything else follows from the cell's traits.
@@ -46,6 +47,7 @@ class RecurrentModule(nn.Module):
         self.batch_first = batch_first
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
+        self._stream_names = stream_names(num_layers, bidirectional, bias)
         traits = ops.rnn.cell_traits(self.cell)
         gate_size = traits.gates * hidden_size
         for layer in range(num_layers):
@@ -65,6 +67,11 @@ class RecurrentModule(nn.Module):
     @property
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """What input and states must have."""
+        return self.weight_ih_l0.dtype  # type: ignore[return-value]
 
     @property
     def _kinds(self) -> tuple[str, ...]:
@@ -147,10 +154,10 @@ class RecurrentModule(nn.Module):
 
     def _check_input(self, input: Tensor, dims: int) -> None:
         weight = self.weight_ih_l0
-        if input.dtype != weight.dtype:
+        if input.dtype != self._dtype:
             raise ValueError(
-                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
-                f"Convert input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({self._dtype}). "
+                f"Convert input: input.to({self._dtype}), or convert model: model.to({input.dtype})"
             )
         if input.device != weight.device:
             raise RuntimeError(
@@ -171,8 +178,8 @@ class RecurrentModule(nn.Module):
                 hidden = f"hidden[{index}]" if len(hx or []) > 1 else "hidden"
                 raise RuntimeError(f"Expected {hidden} size {expected}, got {list(state.shape)}")
             weight = self.weight_ih_l0
-            if state.dtype != weight.dtype:
-                raise RuntimeError(f"hx must have the dtype of the weights. Expected {weight.dtype}, got {state.dtype}")
+            if state.dtype != self._dtype:
+                raise RuntimeError(f"hx must have the dtype of the weights. Expected {self._dtype}, got {state.dtype}")
             if state.device != weight.device:
                 raise RuntimeError(
                     "Input and hidden tensors are not at the same device, found input tensor at"
