@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,6 +41,8 @@ def run(device: str) -> Iterator[Outcome]:
             forward, backward = _rnn(cell, dtype, device)
             yield Outcome(f"rnn_layer({cell})", dtype, device, forward, limit)
             yield Outcome(f"rnn_layer_backward({cell})", dtype, device, backward, limit)
+        for dtype in (torch.float32, torch.bfloat16, torch.int8) if device == "cpu" else ():
+            yield Outcome(f"rnn_stream({cell})", dtype, device, _stream(cell, dtype), 1e-5)
     for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
         x, seed = torch.linspace(-2, 2, 1001).to(device, dtype), torch.tensor(1234567890123, device=device)
         yield Outcome("dropout", dtype, device, _error(ops.dropout(x, seed, 0.3), reference.dropout(x, seed, 0.3)), 0.0)
@@ -66,6 +69,35 @@ def _rnn(cell: str, dtype: torch.dtype, device: str) -> tuple[float, float]:
         results.append([output, *hn])
         gradients.append(torch.autograd.grad(results[-1], leaves, [torch.ones_like(y) for y in results[-1]]))
     return max(map(_error, *results)), max(map(_error, *gradients))
+
+
+def _stream(cell: str, weights: torch.dtype) -> float:
+    traits = ops.rnn.cell_traits(cell)
+    generator = torch.Generator().manual_seed(1)
+    steps, layers, batch, hidden = 3, 2, 5, 37
+    size = traits.gates * hidden
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator) * hidden**-0.5
+
+    def weight(*shape: int) -> Tensor:
+        return (draw(*shape) * (200 if weights == torch.int8 else 1)).to(weights)
+
+    def scales(wanted: bool) -> list[Tensor]:
+        return [draw(size).abs() / 40 for _ in range(layers) if wanted and weights == torch.int8]
+
+    arguments: Any = (
+        draw(steps, batch, 9),
+        [draw(layers, batch, hidden) for _ in range(traits.states)],
+        [weight(size, 9), weight(size, hidden)],
+        [draw(size) if traits.diagonal else weight(size, hidden) for _ in range(layers)],
+        *([draw(size) for _ in range(layers)] for _ in range(2)),
+        scales(True),
+        scales(not traits.diagonal),
+        cell,
+    )
+    (output, hn), (want, want_hn) = ops.rnn_stream(*arguments), reference.rnn_stream(*arguments)
+    return max(map(_error, (output, *hn), (want, *want_hn)))
 
 
 def _error(got: Tensor, want: Tensor) -> float:

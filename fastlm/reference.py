@@ -204,6 +204,38 @@ def rnn_layer_backward(
     return d_input if wants_input else None, d_hx if wants_hx else [], *d_weights
 
 
+def rnn_stream(
+    input: Tensor,
+    hx: Sequence[Tensor],
+    w_ih: Sequence[Tensor],
+    w_hh: Sequence[Tensor],
+    b_ih: Sequence[Tensor],
+    b_hh: Sequence[Tensor],
+    scale_ih: Sequence[Tensor],
+    scale_hh: Sequence[Tensor],
+    cell: str,
+) -> tuple[Tensor, list[Tensor]]:
+    """Layer by layer of :func:`rnn_layer`, with widened weights. Arguments as in :func:`fastlm.ops.rnn_stream`.
+
+    >>> w, scale = torch.ones(1, 1, dtype=torch.int8), torch.tensor([0.5])
+    >>> rnn_stream(torch.ones(1), [], [w], [w], [], [], [scale], [scale], "rnn_relu")
+    (tensor([0.5000]), [tensor([[0.5000]])])
+    """
+    x = input.view(*[1] * (3 - input.dim()), *input.shape)  # [T, B, I]
+    states = [state.view(len(w_ih), *x.shape[1:2], -1) for state in hx]
+    finals = []
+    for layer in range(len(w_ih)):
+        w, u = w_ih[layer].float(), w_hh[layer].float()
+        w = w * scale_ih[layer][:, None] if scale_ih else w
+        u = u * scale_hh[layer][:, None] if scale_hh else u
+        before = [state[layer : layer + 1] for state in states]
+        x, hn, *_ = rnn_layer(x, before, [w], [u], b_ih[layer : layer + 1], b_hh[layer : layer + 1], None, cell)
+        finals.append(hn)
+    after = [torch.cat(layers) for layers in zip(*finals, strict=True)]
+    shape = (len(w_ih), *input.shape[-2:-1], -1)
+    return x.view(*input.shape[:-1], -1), [state.view(shape) for state in after]
+
+
 def philox4x32(counter: Tensor, key: int) -> Tensor:
     """Philox4x32-10 of Salmon et al. (2011): [n, 4] counter words to [n, 4] random words, all in int64.
 

@@ -164,3 +164,73 @@ def dropout_samples():
     yield "expanded", torch.randn(5, 1).expand(5, 40)
     for dtype in (torch.float64, torch.float16, torch.bfloat16):
         yield str(dtype), torch.randn(129).to(dtype)
+
+
+@dataclass(frozen=True)
+class StreamSample:
+    """Arguments of ``fastlm::rnn_stream`` by their sizes. ``steps`` 0: one step, without the dimension of time."""
+
+    cell: str
+    weights: torch.dtype = torch.float32
+    steps: int = 1
+    batch: int | None = 1
+    """None: without a batch, which has one step."""
+    inputs: int = 5
+    hidden: int = 7
+    layers: int = 1
+    bias: bool = True
+    hx: bool = True
+
+    def __str__(self):
+        sizes = f"T{self.steps}-B{self.batch}-I{self.inputs}-H{self.hidden}-L{self.layers}"
+        flags = "".join(("-nobias" * (not self.bias), "-h0" * (not self.hx)))
+        return f"{self.cell}-{str(self.weights).removeprefix('torch.')}-{sizes}{flags}"
+
+    def make(self):
+        """The tensors: (input, hx, w_ih, w_hh, b_ih, b_hh, scale_ih, scale_hh, cell)."""
+        traits = ops.rnn.cell_traits(self.cell)
+        size, each = traits.gates * self.hidden, range(self.layers)
+        batch = () if self.batch is None else (self.batch,)
+
+        def draw(*shape):
+            return torch.randn(shape) * self.hidden**-0.5
+
+        def weight(*shape):
+            if self.weights == torch.int8:
+                return torch.randint(-127, 128, shape, dtype=torch.int8)
+            return draw(*shape).to(self.weights)
+
+        def scales(wanted):
+            return [torch.rand(size) * self.hidden**-0.5 / 60 for _ in each if wanted and self.weights == torch.int8]
+
+        return (
+            draw(*(self.steps,) * (self.steps > 0), *batch, self.inputs),
+            [draw(self.layers, *batch, self.hidden) for _ in range(traits.states)] if self.hx else [],
+            [weight(size, self.hidden if layer else self.inputs) for layer in each],
+            [draw(size) if traits.diagonal else weight(size, self.hidden) for _ in each],
+            [draw(size) for _ in each] if self.bias else [],
+            [draw(size) for _ in each] if self.bias else [],
+            scales(True),
+            scales(not traits.diagonal),
+            self.cell,
+        )
+
+
+def stream_samples():
+    """Every cell with every type of weights: each option alone, and the edges of vectors and chunks."""
+    table = []
+    for cell in ops.rnn.cells():
+        for weights in (torch.float32, torch.bfloat16, torch.int8):
+            base = StreamSample(cell, weights)
+            table += [
+                base,
+                replace(base, steps=0, batch=None),
+                replace(base, steps=0, batch=3, layers=3),
+                replace(base, steps=4, batch=2, layers=2),
+                replace(base, bias=False, hx=False, steps=2, layers=2),
+                replace(base, hidden=1, inputs=1),
+                replace(base, steps=3, batch=9, inputs=33, hidden=65, layers=2),
+                replace(base, steps=70, batch=1, inputs=16, hidden=32, layers=2),  # more than a chunk
+                replace(base, steps=0, batch=1, inputs=300, hidden=290),  # two threads
+            ]
+    return table

@@ -13,6 +13,9 @@ STABLE_TORCH_LIBRARY(fastlm, m) {
       "Tensor[] gains, Tensor? h_mask, Tensor? zoneout_seed, float zoneout_h, float zoneout_c, float? bptt_clip, "
       "Tensor output, Tensor saved, bool wants_input, bool wants_hx) -> (Tensor d_input, Tensor[] d_hx, "
       "Tensor[] d_w_ih, Tensor[] d_w_hh, Tensor[] d_b_ih, Tensor[] d_b_hh, Tensor[] d_w_hr, Tensor[] d_gains)");
+  m.def(
+      "rnn_stream(Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] w_hh, Tensor[] b_ih, Tensor[] b_hh, "
+      "Tensor[] scale_ih, Tensor[] scale_hh, str cell) -> (Tensor output, Tensor[] hn)");
   m.def("dropout(Tensor input, Tensor seed, float p) -> Tensor");
   m.def("cells() -> str[]");
   m.def("cell_traits(str cell) -> int[]");

@@ -14,9 +14,10 @@ from torch.nn.utils.rnn import PackedSequence
 from fastlm import ops
 from fastlm.nn.dropout import draw_seed
 from fastlm.nn.options import RecurrentOptions, complete, describe
+from fastlm.nn.stream import Streaming, stream_names
 
 
-class RecurrentModule(nn.Module):
+class RecurrentModule(Streaming):
     """Layers and directions of one cell, with the arguments, parameters and results of ``torch.nn.RNNBase``.
 
     A subclass names its cell (one of :func:`fastlm.ops.rnn.cells`); everything else follows from the cell's traits.
@@ -85,6 +86,7 @@ class RecurrentModule(nn.Module):
             }
             for layer in range(num_layers)
         ]
+        self._stream_names = stream_names(num_layers, bidirectional, bias)
         gate_size = traits.gates * hidden_size
         for layer in range(num_layers):
             layer_input = input_size if layer == 0 else self._output_size * self._directions
@@ -112,6 +114,11 @@ class RecurrentModule(nn.Module):
     @property
     def _output_size(self) -> int:
         return self.proj_size or self.hidden_size
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """What input and states must have."""
+        return self.weight_ih_l0.dtype  # type: ignore[return-value]
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
@@ -255,10 +262,10 @@ class RecurrentModule(nn.Module):
 
     def _check_input(self, input: Tensor, dims: int) -> None:
         weight = self.weight_ih_l0
-        if input.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
+        if input.dtype != self._dtype and not torch._C._is_any_autocast_enabled():
             raise ValueError(
-                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
-                f"Convert input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({self._dtype}). "
+                f"Convert input: input.to({self._dtype}), or convert model: model.to({input.dtype})"
             )
         if input.device != weight.device:
             raise RuntimeError(
@@ -280,8 +287,8 @@ class RecurrentModule(nn.Module):
                 hidden = f"hidden[{index}]" if len(hx or []) > 1 else "hidden"
                 raise RuntimeError(f"Expected {hidden} size {expected}, got {list(state.shape)}")
             weight = self.weight_ih_l0
-            if state.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
-                raise RuntimeError(f"hx must have the dtype of the weights. Expected {weight.dtype}, got {state.dtype}")
+            if state.dtype != self._dtype and not torch._C._is_any_autocast_enabled():
+                raise RuntimeError(f"hx must have the dtype of the weights. Expected {self._dtype}, got {state.dtype}")
             if state.device != weight.device:
                 raise RuntimeError(
                     "Input and hidden tensors are not at the same device, found input tensor at"

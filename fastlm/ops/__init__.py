@@ -2,5 +2,6 @@
 
 from fastlm.ops.dropout import dropout
 from fastlm.ops.rnn import rnn_layer
+from fastlm.ops.stream import rnn_stream
 
-__all__ = ["dropout", "rnn_layer"]
+__all__ = ["dropout", "rnn_layer", "rnn_stream"]
