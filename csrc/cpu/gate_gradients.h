@@ -115,7 +115,7 @@ class GateGradients {
 
  private:
   static constexpr int64_t kChunkBytes = 4 << 20,
-                           kFewestRows = 512;  // in the cache; but the sums are made in long runs
+                           kFewestRows = 768;  // in the cache; but the sums are made in long runs
 
   bool normed() const { return args_.options.gains != nullptr; }
   const T* kept(int64_t row, int64_t part) const { return args_.kept + row * layout_.width + part; }

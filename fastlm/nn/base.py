@@ -131,7 +131,8 @@ class RecurrentModule(Streaming):
 
     def _weights(self, kind: str, layer: int) -> list[Tensor]:
         """One kind of parameter of a layer, for each direction; empty if there is no such kind."""
-        return [getattr(self, name) for name in self._names[layer].get(kind, ())]
+        held: Any = self._parameters  # nn.Module's own look-up takes longer; a parametrization is no parameter
+        return [held[n] if n in held else getattr(self, n) for n in self._names[layer].get(kind, ())]
 
     def reset_parameters(self) -> None:
         """Draws every parameter from uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as torch does.
