@@ -74,18 +74,18 @@ struct Math<std::experimental::simd<T, Abi>> {
   [[gnu::always_inline]] static V sigmoid(V a) {  // 1 / (1 + e^-a)
     return T(1) / (cpu::expm1_of_moderate<T>(-clamp(a, cpu::ExpConstants<T>::kLargest)) + T(2));
   }
-  static V relu(V a) {
+  [[gnu::always_inline]] static V relu(V a) {
     where(a < T(0), a) = V(0);
     return a;
   }
-  static V is_positive(V a) {
+  [[gnu::always_inline]] static V is_positive(V a) {
     V one(0);
     where(a > T(0), one) = V(1);
     return one;
   }
 
  private:
-  static V clamp(V a, T limit) {  // NaN compares false and passes through
+  [[gnu::always_inline]] static V clamp(V a, T limit) {  // NaN compares false and passes through
     where(a > limit, a) = V(limit);
     where(a < -limit, a) = V(-limit);
     return a;
