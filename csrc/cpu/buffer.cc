@@ -1,5 +1,7 @@
 #include "buffer.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
@@ -9,7 +11,7 @@
 namespace fastlm::cpu {
 namespace {
 
-constexpr int64_t kLine = 64;
+constexpr int64_t kLine = 64, kHugePage = 2 << 20;
 
 // The size of a buffer stands in the line before it.
 int64_t& size_of(void* buffer) { return *reinterpret_cast<int64_t*>(static_cast<char*>(buffer) - kLine); }
@@ -43,8 +45,11 @@ void* BufferPool::acquire(int64_t bytes) {
       return buffer;
     }
   }
-  void* memory = std::aligned_alloc(kLine, bytes + kLine);
-  if (!memory) throw std::bad_alloc();
+  // Large pages, where the system has them: a matrix is met panel by panel, which would be a page or two each.
+  const int64_t alignment = bytes >= kHugePage ? kHugePage : kLine;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, alignment, bytes + kLine)) throw std::bad_alloc();
+  if (alignment == kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   void* buffer = static_cast<char*>(memory) + kLine;
   size_of(buffer) = bytes;
   return buffer;
