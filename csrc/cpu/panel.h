@@ -43,6 +43,7 @@ class PackedMatrix {
     for (int64_t k = 0; k < depth_; k++)
       for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>, to += kLanes<T>) {
         const T* from = row(k);
+        if (const T* later = k + kAhead < depth_ ? row(k + kAhead) : nullptr) __builtin_prefetch(later + first + v);
         store(to,
               from ? load_first(from + first + v, int(std::min<int64_t>(kLanes<T>, columns_ - first - v))) : Vec<T>(0));
       }
@@ -52,6 +53,8 @@ class PackedMatrix {
   void pack_transposed(int64_t p, const T* source, int64_t stride);
 
  private:
+  static constexpr int64_t kAhead = 16;  // rows: each is a page of its own, which the processor does not foresee
+
   int64_t depth_, columns_;
   Buffer<T> data_;
 };
