@@ -46,39 +46,41 @@ void multiply_rows(const T* a, int64_t stride, int64_t rows, const PackedMatrix<
 // c = sum over k of a(k)^T b(k), or to add, c + that: rows a(k) [m] and b(k) [n] at any place, b(k) null for zeros; c
 // [m, n] dense.
 //
-// Some hundred rows at a time: b is packed once for all, a by each thread for its strip of c.
+// Some hundred rows at a time, so that c is met rarely: b is packed once for all, a by each thread for a strip of c.
 template <class T, class RowA, class RowB>
 void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, int64_t n, T* c, bool add, Team& team) {
-  constexpr int64_t kDepth = 256, kBlocks = 4, kStrip = kBlocks * kMaxRows;
+  constexpr int64_t kDepth = 384, kBlocks = 8, kStrip = kBlocks * kMaxRows;
   alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
   if (count == 0 && !add) std::fill_n(c, m * n, T(0));
-  for (int64_t k0 = 0; k0 < count; k0 += kDepth) {
-    const int64_t depth = std::min(kDepth, count - k0);
+  const int64_t rounds = (count + kDepth - 1) / kDepth;
+  for (int64_t round = 0; round < rounds; round++) {
+    const int64_t k0 = count * round / rounds, depth = count * (round + 1) / rounds - k0;
     PackedMatrix<T> packed(depth, n);
     team.for_slices(packed.panels(), 64, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; p++) packed.pack(p, [&](int64_t k) { return b(k0 + k); });
     });
-    const auto strips_of = [&](int64_t begin, int64_t end) {
-      alignas(64) T strip[kBlocks][kDepth][kMaxRows];
-      for (int64_t s = begin; s < end; s++) {
-        const int64_t first = s * kStrip, height = std::min(kStrip, m - first);
+    const auto blocks_of = [&](int64_t begin, int64_t end) {
+      Buffer<T> strip(kBlocks * depth * kMaxRows);  // [block][k][row of the block]
+      const auto at = [&](int64_t i, int64_t k) { return strip.data() + (i * depth + k) * kMaxRows; };
+      for (int64_t first = begin * kMaxRows, last = std::min(end * kMaxRows, m); first < last; first += kStrip) {
+        const int64_t height = std::min(kStrip, last - first);
         for (int64_t k = 0; k < depth; k++) {
           const T* row = a(k0 + k) + first;
           for (int64_t i = 0; i < height / kMaxRows; i++)
-            __builtin_memcpy(strip[i][k], row + i * kMaxRows, sizeof(strip[i][k]));
-          for (int64_t i = height / kMaxRows * kMaxRows; i < height; i++) strip[i / kMaxRows][k][i % kMaxRows] = row[i];
+            __builtin_memcpy(at(i, k), row + i * kMaxRows, kMaxRows * sizeof(T));
+          for (int64_t i = height / kMaxRows * kMaxRows; i < height; i++) at(i / kMaxRows, k)[i % kMaxRows] = row[i];
         }
         for (int64_t p = 0; p < packed.panels(); p++)
           for (int64_t top = 0; top < height; top += kMaxRows) {
             const int rows = int(std::min<int64_t>(kMaxRows, height - top));
             Tile<T, 1> tile;
-            multiply_panel<T, true>(rows, {strip[top / kMaxRows][0], 0}, packed.panel(p), depth, kZeros, tile.v[0][0]);
+            multiply_panel<T, true>(rows, {at(top / kMaxRows, 0), 0}, packed.panel(p), depth, kZeros, tile.v[0][0]);
             store_tile(tile, rows, p, c + (first + top) * n, n, add || k0 > 0);
           }
       }
     };
-    const int64_t strip_work = kStrip * depth * std::max<int64_t>(1, n);
-    team.for_slices((m + kStrip - 1) / kStrip, std::max<int64_t>(1, kWorthAThread / strip_work), strips_of);
+    const int64_t block_work = kMaxRows * depth * std::max<int64_t>(1, n);
+    team.for_slices((m + kMaxRows - 1) / kMaxRows, std::max<int64_t>(1, kWorthAThread / block_work), blocks_of);
   }
 }
 
