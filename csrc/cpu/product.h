@@ -25,6 +25,14 @@ void store_tile(const Tile<T, 1>& tile, int count, int64_t panel, T* c, int64_t 
     }
 }
 
+// Asks for the rows that store_tile will write: they come while the product is computed.
+template <class T>
+void prefetch_tile(int count, int64_t panel, T* c, int64_t columns) {
+  for (int r = 0; r < count; r++)
+    for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>)
+      __builtin_prefetch(c + r * columns + panel * kPanelWidth<T> + v, 1);
+}
+
 // c = a b or, to add, c + a b, for a packed b; rows of a [rows, depth] are `stride` apart, c [rows, columns] is dense.
 template <class T>
 void multiply_rows(const T* a, int64_t stride, int64_t rows, const PackedMatrix<T>& b, T* c, bool add, Team& team) {
@@ -37,6 +45,7 @@ void multiply_rows(const T* a, int64_t stride, int64_t rows, const PackedMatrix<
       for (int64_t p = 0; p < b.panels(); p++)
         for_row_blocks(top, std::min(end, top + block), [&](int64_t first, int count) {
           Tile<T, 1> tile;
+          prefetch_tile(count, p, c + first * b.columns(), b.columns());
           multiply_panel<T, false>(count, {a + first * stride, stride}, b.panel(p), depth, kZeros, tile.v[0][0]);
           store_tile(tile, count, p, c + first * b.columns(), b.columns(), add);
         });
@@ -74,6 +83,7 @@ void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, 
           for (int64_t top = 0; top < height; top += kMaxRows) {
             const int rows = int(std::min<int64_t>(kMaxRows, height - top));
             Tile<T, 1> tile;
+            prefetch_tile(rows, p, c + (first + top) * n, n);
             multiply_panel<T, true>(rows, {at(top / kMaxRows, 0), 0}, packed.panel(p), depth, kZeros, tile.v[0][0]);
             store_tile(tile, rows, p, c + (first + top) * n, n, add || k0 > 0);
           }
