@@ -187,7 +187,7 @@ class BackwardPass {
       });
   }
 
-  void step(const Share& share, int64_t t) {
+  [[gnu::flatten]] void step(const Share& share, int64_t t) {
     const auto cell = [&](const Place& place) {
       if (!plain_)
         update<false, false>(place);
