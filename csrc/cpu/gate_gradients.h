@@ -172,7 +172,7 @@ class GateGradients {
       gain(hidden, state_row, layout_.state_normal, args_.d_gains + 2 * size);
       sum_rows(rows_, state_row, hidden, args_.d_gains + 2 * size + hidden, add, team);
     }
-    const LayerNorm<T> norm(G, hidden, args_.options.gains);
+    const LayerNorm<T, G> norm(hidden, args_.options.gains);
     team.for_slices(rows_, std::max<int64_t>(1, kWorthAThread / (10 * size)), [&](int64_t begin, int64_t end) {
       for (int64_t row = first_row_ + begin; row < first_row_ + end; row++) {
         const auto unit = [&](int g, int64_t u) { return x(row) + g * hidden + u; };

@@ -9,29 +9,28 @@
 
 namespace fastlm::cpu {
 
-template <class T>
+template <class T, int kGates>
 class LayerNorm {
  public:
-  // gain: [gates * hidden]; the shift is added to, [gates][hidden]
-  LayerNorm(int gates, int64_t hidden, const T* gain)
-      : shift(gates, hidden), gates_(gates), hidden_(hidden), gain_(gates, hidden) {
+  // gain: [kGates * hidden]; the shift is added to, and 0 at first
+  LayerNorm(int64_t hidden, const T* gain) : shift(kGates, hidden), hidden_(hidden), gain_(kGates, hidden) {
     gain_.add(gain);
   }
 
   GateVector<T> shift;
 
-  // from(gate, unit) and to(gate, unit): where a vector of units is and goes. normal: [gates * hidden], the normalised
+  // from(gate, unit) and to(gate, unit): where a vector of units is and goes. normal: [kGates * hidden], the normalised
   // row, or null: not wanted. Returns 1 / standard deviation.
   template <class From, class To>
   T forward(const From& from, const To& to, T* normal) const {
-    Vec<T> sums(0), squares(0);
-    for_vectors([&](int g, int64_t u, int live) { sums += load_first(from(g, u), live); });
-    const T count = T(gates_ * hidden_), mean = reduce(sums) / count;
+    Sums sums, squares;
+    for_vectors([&](int g, int64_t u, int live) { sums.v[g] += load_first(from(g, u), live); });
+    const T mean = sums.total() / count();
     for_vectors([&](int g, int64_t u, int live) {
       const Vec<T> off = masked(load_first(from(g, u), live) - mean, live);
-      squares = multiply_add(off, off, squares);
+      squares.v[g] = multiply_add(off, off, squares.v[g]);
     });
-    const T scale = T(1) / std::sqrt(reduce(squares) / count + T(1e-5));
+    const T scale = T(1) / std::sqrt(squares.total() / count() + T(1e-5));
     for_vectors([&](int g, int64_t u, int live) {
       const Vec<T> value = (load_first(from(g, u), live) - mean) * scale;
       if (normal) store_first(normal + g * hidden_ + u, value, live);
@@ -49,14 +48,14 @@ class LayerNorm {
   // the same.
   template <class From, class To>
   void backward(const From& d, const T* normal, T scale, const To& to) const {
-    Vec<T> sums(0), products(0);
+    Sums sums, products;
     const auto scaled = [&](int g, int64_t u, int live) { return load_first(d(g, u), live) * load(gain_.unit(g, u)); };
     for_vectors([&](int g, int64_t u, int live) {
       const Vec<T> value = scaled(g, u, live);
-      sums += value;
-      products = multiply_add(value, load_first(normal + g * hidden_ + u, live), products);
+      sums.v[g] += value;
+      products.v[g] = multiply_add(value, load_first(normal + g * hidden_ + u, live), products.v[g]);
     });
-    const T count = T(gates_ * hidden_), mean = reduce(sums) / count, slope = reduce(products) / count;
+    const T mean = sums.total() / count(), slope = products.total() / count();
     for_vectors([&](int g, int64_t u, int live) {
       const Vec<T> off = load_first(normal + g * hidden_ + u, live) * slope + mean;
       store_first(to(g, u), (scaled(g, u, live) - off) * scale, live);
@@ -64,17 +63,29 @@ class LayerNorm {
   }
 
  private:
+  struct Sums {  // one for each gate: additions that need not wait for one another
+    Vec<T> v[kGates] = {};
+    T total() const {
+      Vec<T> sum = v[0];
+      for (int g = 1; g < kGates; g++) sum += v[g];
+      return reduce(sum);
+    }
+  };
+
+  T count() const { return T(kGates * hidden_); }
+
   template <class F>
-  void for_vectors(const F& f) const {
-    for (int g = 0; g < gates_; g++)
-      for (int64_t u = 0; u < hidden_; u += kLanes<T>) f(g, u, int(std::min<int64_t>(kLanes<T>, hidden_ - u)));
+  [[gnu::always_inline]] void for_vectors(const F& f) const {
+    int64_t u = 0;
+    for (; u + kLanes<T> <= hidden_; u += kLanes<T>)
+      for (int g = 0; g < kGates; g++) f(g, u, kLanes<T>);
+    for (int g = 0; u < hidden_ && g < kGates; g++) f(g, u, int(hidden_ - u));
   }
   static Vec<T> masked(Vec<T> v, int live) {
     if (live < kLanes<T>) where(!first_lanes<T>(live), v) = Vec<T>(0);
     return v;
   }
 
-  int gates_;
   int64_t hidden_;
   GateVector<T> gain_;
 };

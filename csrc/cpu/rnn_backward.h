@@ -33,9 +33,9 @@ class BackwardPass {
         d_output_(normed() ? batch() * stride_ : 0) {
     if (projected()) d_unprojected_.emplace(args.options.w_hr, outputs(), args.hidden, packs(), team);
     if (normed()) {
-      h_norm_.emplace(G, args.hidden, args.options.gains + G * args.hidden);
+      h_norm_.emplace(args.hidden, args.options.gains + G * args.hidden);
       if constexpr (kOutputApart<Cell>) {
-        state_norm_.emplace(1, args.hidden, args.options.gains + 2 * G * args.hidden);
+        state_norm_.emplace(args.hidden, args.options.gains + 2 * G * args.hidden);
         state_norm_->shift.add(args.options.gains + (2 * G + 1) * args.hidden);
       }
     }
@@ -88,32 +88,32 @@ class BackwardPass {
     fetch(args_.output + row * args_.output_stride + unit);
   }
 
-  // Calls f(place) for the rows of step t of a share, panel by panel. Where they go on to the step after, place.d_h is
-  // what comes back from it through U.
+  // A panel of units in some rows of step t, at most kMaxRows: where they go on to the step after, d_h [count, kWidth]
+  // is what comes back from it through U.
   struct Place {
     int64_t t, b, row, panel;
+    int count;
     const T* d_h;
+    Place plus(int rows) const { return {t, b + rows, row + rows, panel, 1, d_h ? d_h + rows * kWidth : nullptr}; }
   };
 
+  // Calls f(place) for the rows of step t of a share, panel by panel.
   template <class F>
   void for_places(const Share& share, int64_t t, const F& f) {
     const Walk& walk = args_.walk;
-    const int64_t end = std::min(share.end, walk.sequence.rows(t));
-    const int64_t split = std::clamp(walk.continuing(t), share.begin, std::max(share.begin, end)),
+    const int64_t end = std::min(share.end, walk.sequence.rows(t)), row = walk.sequence.row(t, 0),
                   after = walk.after(t);
-    const auto visit = [&](int64_t p, int64_t first, int count, const T* d_h) {
-      for (int r = 0; r < count; r++)
-        f(Place{t, first + r, walk.sequence.row(t, first + r), p, d_h ? d_h + r * kWidth : nullptr});
-    };
+    const int64_t split = std::clamp(walk.continuing(t), share.begin, std::max(share.begin, end));
     if (share.begin < split) d_h_.prepare(share.first, share.last, gates.h_at(after, share.begin));
     for (int64_t p = share.first; p < share.last; p++) {
-      for_row_blocks(share.begin, split, [&](int64_t first, int count) {
+      for_row_blocks(share.begin, split, [&](int64_t b, int count) {
         Tile<T, 1> d_h;
-        for (int r = 0; r < count; r++) prefetch(t, first + r, p);
-        d_h_.fill(d_h, p, count, gates.h_at(after, first), gates.gate_stride());
-        visit(p, first, count, d_h.v[0][0]);
+        for (int r = 0; r < count; r++) prefetch(t, b + r, p);
+        d_h_.fill(d_h, p, count, gates.h_at(after, b), gates.gate_stride());
+        f(Place{t, b, row + b, p, count, d_h.v[0][0]});
       });
-      visit(p, split, int(std::max<int64_t>(0, end - split)), nullptr);
+      for_row_blocks(split, std::max(split, end),
+                     [&](int64_t b, int count) { f(Place{t, b, row + b, p, count, nullptr}); });
     }
   }
 
@@ -145,31 +145,34 @@ class BackwardPass {
     return args_.options.h_mask ? d * load_first(args_.options.h_mask + b * outputs() + unit, live) : d;
   }
 
-  using Shares = std::optional<KeptShare<T>>;
-  Shares kept_share(int s, const Place& place) const {
-    if (args_.options.zoneout.p[s] == 0) return {};
-    return Shares(std::in_place, args_.options.zoneout, s, place.row, width(s), place.panel);
+  using Shares = KeptShares<T>;
+  void fill(Shares& shares, int s, const Place& place) const {
+    shares.fill(args_.options.zoneout, s, place.row, place.count, width(s), place.panel);
   }
 
   // Splits a gradient into what goes to the cell and, returned, what goes past it.
-  static V split(const Shares& shares, int v, V& d) {
+  static V split(const Shares& shares, int r, int v, V& d) {
     if (!shares) return V(0);
-    const V past = shares->at(v) * d;
-    d = (T(1) - shares->at(v)) * d;
+    const V past = shares.at(r, v) * d;
+    d = (T(1) - shares.at(r, v)) * d;
     return past;
   }
 
   // The gradient of the projection's results at step t, panels of P.
   void back_to_output(const Share& share, int64_t t) {
-    for_places(share, t, [&](const Place& place) {
-      const Shares shares = kept_share(0, place);
-      for (int v = 0; v < kWidth; v += kLane) {
-        const int64_t unit = place.panel * kWidth + v;
-        const int live = int(std::clamp<int64_t>(outputs() - unit, 0, kLane));
-        V d = incoming_h<false>(place, v, live);
-        const V past = split(shares, v, d);
-        if (carries_state(0)) store(carry(0, place.b) + unit, past);
-        store_first(gates.output(place.row) + unit, d, live);
+    for_places(share, t, [&](const Place& block) {
+      Shares shares;
+      fill(shares, 0, block);
+      for (int r = 0; r < block.count; r++) {
+        const Place place = block.plus(r);
+        for (int v = 0; v < kWidth; v += kLane) {
+          const int64_t unit = place.panel * kWidth + v;
+          const int live = int(std::clamp<int64_t>(outputs() - unit, 0, kLane));
+          V d = incoming_h<false>(place, v, live);
+          const V past = split(shares, r, v, d);
+          if (carries_state(0)) store(carry(0, place.b) + unit, past);
+          store_first(gates.output(place.row) + unit, d, live);
+        }
       }
     });
   }
@@ -183,18 +186,16 @@ class BackwardPass {
       for_row_blocks(share.begin, end, [&](int64_t first, int count) {
         Tile<T, 1> d;
         d_unprojected_->fill(d, p, count, gates.output(row + first), outputs());
-        for (int r = 0; r < count; r++) f(Place{t, first + r, row + first + r, p, d.v[0][r]});
+        f(Place{t, first, row + first, p, count, d.v[0][0]});
       });
   }
 
   [[gnu::flatten]] void step(const Share& share, int64_t t) {
-    const auto cell = [&](const Place& place) {
-      if (!plain_)
-        update<false, false>(place);
-      else if ((place.panel + 1) * kWidth <= args_.hidden)
-        update<true, true>(place);
+    const auto cell = [&](const Place& block) {
+      if (plain_)
+        update<true>(block);
       else
-        update<true, false>(place);
+        update<false>(block);
     };
     if (projected())
       for_projected_places(share, t, cell);
@@ -211,7 +212,8 @@ class BackwardPass {
 
   // given: place.d_h is the gradient of the cell's output already, and carry(0) what goes past it.
   template <bool Plain>
-  [[gnu::always_inline]] Inputs inputs(const Place& place, bool given, const Shares (&shares)[S], int v, int live) {
+  [[gnu::always_inline]] Inputs inputs(const Place& place, bool given, const Shares (&shares)[S], int r, int v,
+                                       int live) {
     Inputs in;
     const int64_t hidden = args_.hidden, unit = place.panel * kWidth + v;
     for (int s = 0; s < S; s++) {
@@ -222,7 +224,7 @@ class BackwardPass {
         in.past[0] = carries_state(0) && !projected() ? load(carry(0, place.b) + unit) : V(0);
       } else {
         in.d[s] = s == 0 ? incoming_h<Plain>(place, v, live) : incoming<Plain>(s, place, unit, live);
-        in.past[s] = Plain ? V(0) : split(shares[s], v, in.d[s]);
+        in.past[s] = Plain ? V(0) : split(shares[s], r, v, in.d[s]);
       }
     }
     for (int k = 0; k < Cell::kSaved; k++)
@@ -256,49 +258,61 @@ class BackwardPass {
     return d;
   }
 
-  template <bool Plain, bool Whole>
-  void update(const Place& place) {
+  template <bool Plain>
+  void update(const Place& block) {
     Shares shares[S];
-    for (int s = projected() ? 1 : 0; !Plain && s < S; s++) shares[s] = kept_share(s, place);
+    for (int s = projected() ? 1 : 0; !Plain && s < S; s++) fill(shares[s], s, block);
+    const bool whole = (block.panel + 1) * kWidth <= args_.hidden;
+    for (int r = 0; r < block.count; r++) {
+      if (whole)
+        update<Plain, true>(block.plus(r), shares, r);
+      else
+        update<Plain, false>(block.plus(r), shares, r);
+    }
+  }
+
+  template <bool Plain, bool Whole>
+  void update(const Place& place, const Shares (&shares)[S], int r) {
     for (int v = 0; v < kWidth; v += kLane) {
       const int live = Whole ? kLane : int(std::clamp<int64_t>(args_.hidden - place.panel * kWidth - v, 0, kLane));
-      const Inputs in = inputs<Plain>(place, projected(), shares, v, live);
+      const Inputs in = inputs<Plain>(place, projected(), shares, r, v, live);
       outputs_of_cell<Plain>(place, in, Cell::backward(in.saved, in.before, in.output, in.d), v, live);
     }
   }
 
   // The same where the layer norms need all units of a row.
   void normed_step(const Share& share, int64_t t) {
-    if (projected()) {
-      for_projected_places(share, t, [&](const Place& place) {
-        for (int v = 0; v < kWidth; v += kLane)
-          store(d_output(place.b) + place.panel * kWidth + v, load(place.d_h + v));
-      });
-    } else {
-      for_places(share, t, [&](const Place& place) {
-        const Shares shares = kept_share(0, place);
+    const auto keep = [&](const Place& block) {
+      Shares shares;
+      if (!projected()) fill(shares, 0, block);
+      for (int r = 0; r < block.count; r++) {
+        const Place place = block.plus(r);
         for (int v = 0; v < kWidth; v += kLane) {
           const int64_t unit = place.panel * kWidth + v;
-          V d = incoming_h<false>(place, v, int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane)));
-          const V past = split(shares, v, d);
-          if (carries_state(0)) store(carry(0, place.b) + unit, past);
+          const int live = int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane));
+          V d = projected() ? load(place.d_h + v) : incoming_h<false>(place, v, live);
+          const V past = split(shares, r, v, d);
+          if (!projected() && carries_state(0)) store(carry(0, place.b) + unit, past);
           store(d_output(place.b) + unit, d);
         }
-      });
-    }
+      }
+    };
+    if (projected())
+      for_projected_places(share, t, keep);
+    else
+      for_places(share, t, keep);
     Buffer<T> tanh(stride_), d_state(stride_);
     for (int64_t b = share.begin; b < std::min(share.end, args_.walk.sequence.rows(t)); b++) {
       const int64_t row = args_.walk.sequence.row(t, b);
       if constexpr (kOutputApart<Cell>) back_through_state_norm(b, row, tanh.data(), d_state.data());
       for (int64_t p = share.first; p < share.last; p++) {
-        const Place place{t, b, row, p, d_output(b) + p * kWidth};
+        const Place place{t, b, row, p, 1, d_output(b) + p * kWidth};
         Shares shares[S];
-        for (int s = 0; s < S; s++)
-          if (s > 0 || !projected()) shares[s] = kept_share(s, place);
+        for (int s = 1; s < S; s++) fill(shares[s], s, place);
         for (int v = 0; v < kWidth; v += kLane) {
           const int64_t unit = p * kWidth + v;
           const int live = int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane));
-          const Inputs in = inputs<false>(place, true, shares, v, live);
+          const Inputs in = inputs<false>(place, true, shares, 0, v, live);
           if constexpr (kOutputApart<Cell>)
             outputs_of_cell<false>(place, in,
                                    Cell::update_backward(in.saved, in.before, load(tanh.data() + unit), in.d[0],
@@ -364,7 +378,8 @@ class BackwardPass {
   int64_t stride_;
   HiddenBack<Cell, T> d_h_;
   std::optional<BackProduct<T>> d_unprojected_;
-  std::optional<LayerNorm<T>> h_norm_, state_norm_;
+  std::optional<LayerNorm<T, G>> h_norm_;
+  std::optional<LayerNorm<T, 1>> state_norm_;
   Buffer<T> carry_;     // [S][batch][stride]: gradients on their way to the step before
   Buffer<T> d_output_;  // [batch][stride]: with layer norm, of the cell's output
 };

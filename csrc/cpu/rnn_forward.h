@@ -90,12 +90,13 @@ class ForwardPass {
   };
 
   struct Norms {
-    LayerNorm<T> x, h, state;
+    LayerNorm<T, G> x, h;
+    LayerNorm<T, 1> state;
 
     explicit Norms(const LayerForward<T>& args)
-        : x(G, args.hidden, args.options.gains),
-          h(G, args.hidden, args.options.gains + G * args.hidden),
-          state(1, args.hidden, kOutputApart<Cell> ? args.options.gains + 2 * G * args.hidden : nullptr) {
+        : x(args.hidden, args.options.gains),
+          h(args.hidden, args.options.gains + G * args.hidden),
+          state(args.hidden, kOutputApart<Cell> ? args.options.gains + 2 * G * args.hidden : nullptr) {
       if (kOutputApart<Cell>) state.shift.add(args.options.gains + (2 * G + 1) * args.hidden);
     }
   };
@@ -106,7 +107,9 @@ class ForwardPass {
   // A panel of units in one row: visit of the walk, step, sequence, row of the layout, panel.
   struct Place {
     int64_t i, t, b, row, panel;
+    Place plus(int rows) const { return {i, t, b + rows, row + rows, panel}; }
   };
+  using Shares = KeptShares<T>;
 
   bool projected() const { return args_.options.w_hr != nullptr; }
   bool normed() const { return args_.options.gains != nullptr; }
@@ -169,7 +172,7 @@ class ForwardPass {
   }
 
   // Layer norm of a row of gates in its place.
-  void normalize(const LayerNorm<T>& norm, Gates& gates, int64_t at, int64_t row, int which, int64_t normal) {
+  void normalize(const LayerNorm<T, G>& norm, Gates& gates, int64_t at, int64_t row, int which, int64_t normal) {
     const auto unit = [&](int g, int64_t u) { return gates.unit(g, u, at); };
     const T scale = norm.forward(unit, unit, kept(row, normal));
     if (args_.kept) kept(row, layout_.scales)[which] = scale;
@@ -194,10 +197,12 @@ class ForwardPass {
         }
         const T* x_gates[G];
         for (int g = 0; g < G; g++) x_gates[g] = chunk.at(p, g, chunk.row_of_step[t - chunk.first] + b - share.begin);
-        for (int r = 0; r < count; r++)
-          update(
-              plain_ ? Mode::kPlain : Mode::kOptions, at(i, t, b + r, p),
-              [&](int g) { return x_gates[g] + r * kWidth; }, [&](int g) { return h_gates.v[g][r]; });
+        const auto x = [&](int g, int r) { return x_gates[g] + r * kWidth; };
+        const auto h = [&](int g, int r) { return h_gates.v[g][r]; };
+        if (plain_)
+          update<Mode::kPlain>(at(i, t, b, p), count, x, h);
+        else
+          update<Mode::kOptions>(at(i, t, b, p), count, x, h);
       });
   }
 
@@ -215,9 +220,9 @@ class ForwardPass {
       const Row row{fresh.data(), args_.saved ? saved_row(place.row) : saved.data()};
       const int64_t x_row = chunk.row_of_step[t - chunk.first] + r;
       for (int64_t p = share.first; p < share.last; p++)
-        update(
-            Mode::kNormed, at(i, t, place.b, p), [&](int g) { return chunk.at(p, g, x_row); },
-            [&](int g) { return h_gates.at(p, g, r); }, row);
+        update<Mode::kNormed>(
+            at(i, t, place.b, p), 1, [&](int g, int) { return chunk.at(p, g, x_row); },
+            [&](int g, int) { return h_gates.at(p, g, r); }, row);
       if constexpr (kOutputApart<Cell>) output_apart(place, share, row);
     }
   }
@@ -227,34 +232,34 @@ class ForwardPass {
     T *fresh, *saved;
   };
 
-  // The cell, for the units of a panel in one row. x_gates(g) and h_gates(g): their pre-activations.
-  template <class XGates, class HGates>
-  void update(Mode mode, const Place& place, const XGates& x_gates, const HGates& h_gates, const Row& row = {}) {
-    const bool whole = (place.panel + 1) * kWidth <= args_.hidden;
-    if (mode == Mode::kPlain)
-      whole ? update<Mode::kPlain, true>(place, x_gates, h_gates, row)
-            : update<Mode::kPlain, false>(place, x_gates, h_gates, row);
-    else if (mode == Mode::kOptions)
-      update<Mode::kOptions, false>(place, x_gates, h_gates, row);
-    else
-      update<Mode::kNormed, false>(place, x_gates, h_gates, row);
+  // The cell, for the units of a panel in `count` rows. x_gates(g, r) and h_gates(g, r): their pre-activations.
+  template <Mode kMode, class XGates, class HGates>
+  void update(const Place& first, int count, const XGates& x_gates, const HGates& h_gates, const Row& row = {}) {
+    Shares shares[S];
+    for (int s = 0; kMode != Mode::kPlain && s < S; s++)
+      if (s > 0 || !(projected() || (kMode == Mode::kNormed && kOutputApart<Cell>)))
+        shares[s].fill(args_.options.zoneout, s, first.row, count, args_.hidden, first.panel);
+    const bool whole = (first.panel + 1) * kWidth <= args_.hidden;
+    for (int r = 0; r < count; r++) {
+      if (whole)
+        update<kMode, true>(first.plus(r), r, x_gates, h_gates, shares, row);
+      else
+        update<kMode, false>(first.plus(r), r, x_gates, h_gates, shares, row);
+    }
   }
 
   template <Mode kMode, bool Whole, class XGates, class HGates>
-  void update(const Place& place, const XGates& x_gates, const HGates& h_gates, const Row& row) {
+  void update(const Place& place, int r, const XGates& x_gates, const HGates& h_gates, const Shares (&shares)[S],
+              const Row& row) {
     constexpr bool kApart = kMode == Mode::kNormed && kOutputApart<Cell>, kPlain = kMode == Mode::kPlain;
     const int64_t hidden = args_.hidden, b = place.b;
     T* const saved = kApart ? row.saved : args_.saved ? saved_row(place.row) : nullptr;
-    std::optional<KeptShare<T>> shares[S];
-    for (int s = 0; !kPlain && s < S; s++)
-      if (args_.options.zoneout.p[s] > 0 && !(s == 0 && (kApart || projected())))
-        shares[s].emplace(args_.options.zoneout, s, place.row, hidden, place.panel);
     for (int v = 0; v < kWidth; v += kLane) {
       const int64_t unit = place.panel * kWidth + v;
       const int live = Whole ? kLane : int(std::clamp<int64_t>(hidden - unit, 0, kLane));
       Pack<Vec<T>, G> x, h;
       Pack<Vec<T>, S> before;
-      for (int g = 0; g < G; g++) x[g] = load(x_gates(g) + v), h[g] = load(h_gates(g) + v);
+      for (int g = 0; g < G; g++) x[g] = load(x_gates(g, r) + v), h[g] = load(h_gates(g, r) + v);
       for (int s = 0; s < S; s++) before[s] = load(state(s, b) + unit);
       const auto f = [&] {
         if constexpr (kApart)
@@ -266,7 +271,7 @@ class ForwardPass {
         for (int k = 0; k < Cell::kSaved; k++) store_first(saved + k * hidden + unit, f.saved[k], live);
       for (int s = 1; s < S; s++) {
         if (kApart) store(row.fresh + unit, f.after[s]);
-        const Vec<T> value = !kPlain && shares[s] ? mix(shares[s]->at(v), before[s], f.after[s]) : f.after[s];
+        const Vec<T> value = !kPlain && shares[s] ? mix(shares[s].at(r, v), before[s], f.after[s]) : f.after[s];
         store(state(s, b) + unit, value);
         if (args_.saved) store_first(state_after<Cell>(args_, s, place.row) + unit, value, live);
         if (!kPlain && args_.states[s])
@@ -277,7 +282,7 @@ class ForwardPass {
         store(this->h(1 - place.i % 2, b) + unit, f.after[0]);
         store_first(state_after<Cell>(args_, 0, place.row) + unit, f.after[0], live);
       } else if (!kApart) {
-        deliver(place, v, live, f.after[0], shares[0]);
+        deliver(place, v, live, f.after[0], shares[0], r);
       }
     }
   }
@@ -288,36 +293,35 @@ class ForwardPass {
     const T scale = norms_->state.forward(unit_of, unit_of, kept(place.row, layout_.state_normal));
     if (args_.kept) kept(place.row, layout_.scales)[2] = scale;
     for (int64_t p = share.first; p < share.last; p++) {
-      std::optional<KeptShare<T>> kept_share;
-      if (args_.options.zoneout.p[0] > 0 && !projected())
-        kept_share.emplace(args_.options.zoneout, 0, place.row, args_.hidden, p);
+      Shares shares;
+      if (!projected()) shares.fill(args_.options.zoneout, 0, place.row, 1, args_.hidden, p);
       for (int v = 0; v < kWidth; v += kLane) {
         const int64_t unit = p * kWidth + v;
         const int live = int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane));
         Pack<Vec<T>, Cell::kSaved> saved;
         for (int k = 0; k < Cell::kSaved; k++) saved[k] = load_first(row.saved + k * args_.hidden + unit, live);
         const Vec<T> tanh = Math<Vec<T>>::tanh(load_first(row.fresh + unit, live));
-        deliver({place.i, place.t, place.b, place.row, p}, v, live, Cell::output(saved, tanh), kept_share);
+        deliver({place.i, place.t, place.b, place.row, p}, v, live, Cell::output(saved, tanh), shares, 0);
       }
     }
   }
 
   // A vector of the cell's output goes to the projection, or is h.
-  void deliver(const Place& place, int v, int live, Vec<T> value, const std::optional<KeptShare<T>>& kept_share) {
-    if (!projected()) return emit(place, v, live, value, kept_share);
+  void deliver(const Place& place, int v, int live, Vec<T> value, const Shares& shares, int r) {
+    if (!projected()) return emit(place, v, live, value, shares, r);
     const int64_t unit = place.panel * kWidth + v;
     store(unprojected_.data() + place.b * stride_ + unit, value);
     if (args_.kept) store_first(kept(place.row, layout_.unprojected) + unit, value, live);
   }
 
   // A vector of h.
-  void emit(const Place& place, int v, int live, Vec<T> value, const std::optional<KeptShare<T>>& kept_share) {
+  void emit(const Place& place, int v, int live, Vec<T> value, const Shares& shares, int r) {
     const int64_t unit = place.panel * kWidth + v;
     T* const state_h = state(0, place.b) + unit;
-    if (kept_share) {
+    if (shares) {
       if (args_.kept && args_.options.zoneout.mixes(0))
         store_first(kept(place.row, layout_.output) + unit, value, live);
-      value = mix(kept_share->at(v), load(state_h), value);
+      value = mix(shares.at(r, v), load(state_h), value);
     }
     store(state_h, value);
     store_first(state_after<Cell>(args_, 0, place.row) + unit, value, live);
@@ -333,14 +337,12 @@ class ForwardPass {
       for_row_blocks(share.begin, end, [&](int64_t b, int count) {
         Tile<T, 1> tile;
         projection_->fill(tile.v[0][0], 0, p, count, unprojected_.data() + b * stride_, stride_);
-        for (int r = 0; r < count; r++) {
-          const Place place = at(i, t, b + r, p);
-          std::optional<KeptShare<T>> kept_share;
-          if (args_.options.zoneout.p[0] > 0) kept_share.emplace(args_.options.zoneout, 0, place.row, outputs(), p);
+        Shares shares;
+        shares.fill(args_.options.zoneout, 0, args_.walk.sequence.row(t, b), count, outputs(), p);
+        for (int r = 0; r < count; r++)
           for (int v = 0; v < kWidth; v += kLane)
-            emit(place, v, int(std::clamp<int64_t>(outputs() - p * kWidth - v, 0, kLane)), load(tile.v[0][r] + v),
-                 kept_share);
-        }
+            emit(at(i, t, b + r, p), v, int(std::clamp<int64_t>(outputs() - p * kWidth - v, 0, kLane)),
+                 load(tile.v[0][r] + v), shares, r);
       });
   }
 

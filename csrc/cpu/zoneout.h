@@ -1,5 +1,7 @@
-// Zoneout on the CPU: a panel of one state in one row.
+// Zoneout on the CPU: a panel of one state in a block of rows.
 #pragma once
+
+#include <cstring>
 
 #include "../core/rnn/zoneout.h"
 #include "panel.h"
@@ -7,34 +9,56 @@
 
 namespace fastlm::cpu {
 
-// The share of its value before the step that each unit of a panel keeps.
+// The share of its value before the step that each unit keeps; none until it is filled.
 template <class T>
-class KeptShare {
-  static constexpr int kWidth = kPanelWidth<T>;
+class KeptShares {
+  static constexpr int kWidth = kPanelWidth<T>, kLane = kLanes<uint64_t>;
+  static constexpr int kStreams = 6;  // rows at a time: a round of Philox is a chain of latencies
   using Counters = Vec<uint64_t>;
-  static_assert(4 * kLanes<uint64_t> >= kWidth);
+  static_assert(4 * kLane >= kWidth);
 
  public:
-  // width: units of the state
-  KeptShare(const Zoneout& zoneout, int s, int64_t row, int64_t width, int64_t panel) {
-    if (!zoneout.random) {
-      std::fill_n(share_, kWidth, T(zoneout.p[s]));
+  // State s of `count` rows from `row` on. width: units of the state
+  void fill(const Zoneout& zoneout, int s, int64_t row, int count, int64_t width, int64_t panel) {
+    if (zoneout.p[s] == 0) return;
+    on_ = true;
+    if (!zoneout.random || zoneout.p[s] == 1) {
+      std::fill_n(share_[0], count * kWidth, T(zoneout.p[s]));
       return;
     }
-    const uint64_t first = uint64_t(row * ((width + 3) / 4) + panel * (kWidth / 4));
-    const Counters quad([&](int lane) { return first + uint64_t(lane); });
-    PhiloxWords<Counters> stream[] = {
-        {{quad, quad >> 32, Counters(uint64_t(zoneout.direction * kMaxStates + s)), Counters(0u)}}};
-    philox4x32(stream, zoneout.seed);
-    alignas(64) uint64_t words[4][kLanes<uint64_t>];
-    for (int w = 0; w < 4; w++) stream[0].v[w].copy_to(words[w], stdx::vector_aligned);
-    for (int u = 0; u < kWidth; u++) share_[u] = zoneout.keeps(s, uint32_t(words[u % 4][u / 4])) ? T(1) : T(0);
+    const uint64_t quads = uint64_t((width + 3) / 4), panel_quad = uint64_t(panel * (kWidth / 4));
+    const uint64_t stream_id = uint64_t(zoneout.direction * kMaxStates + s);
+    const uint32_t threshold = zoneout.threshold(s);
+    for (int first = 0; first < count; first += kStreams) {
+      PhiloxWords<Counters> stream[kStreams];
+      for (int r = 0; r < kStreams; r++) {
+        const uint64_t start = uint64_t(row + first + r) * quads + panel_quad;
+        const Counters quad([&](int lane) { return start + uint64_t(lane); });
+        stream[r] = {{quad, quad >> 32, Counters(stream_id), Counters(0u)}};
+      }
+      philox4x32(stream, zoneout.seed);
+      for (int r = 0; r < std::min(kStreams, count - first); r++) compare(stream[r].v, threshold, share_[first + r]);
+    }
   }
 
-  Vec<T> at(int unit_of_panel) const { return load(share_ + unit_of_panel); }
+  explicit operator bool() const { return on_; }
+  Vec<T> at(int row, int unit_of_panel) const { return load(share_[row] + unit_of_panel); }
 
  private:
-  alignas(64) T share_[kWidth];
+  // Lane q of word w belongs to unit 4 q + w.
+  static void compare(const Counters (&words)[4], uint32_t threshold, T* share) {
+    const Counters low(0xFFFFFFFFu);
+    alignas(64) uint64_t pairs[2][kLane];
+    ((words[0] & low) | (words[1] << 32)).copy_to(pairs[0], stdx::vector_aligned);
+    ((words[2] & low) | (words[3] << 32)).copy_to(pairs[1], stdx::vector_aligned);
+    alignas(64) uint32_t by_unit[4 * kLane];
+    for (int q = 0; q < kLane; q++)
+      for (int half = 0; half < 2; half++) std::memcpy(by_unit + 4 * q + 2 * half, &pairs[half][q], 8);
+    for (int u = 0; u < kWidth; u++) share[u] = by_unit[u] < threshold ? T(1) : T(0);
+  }
+
+  bool on_ = false;
+  alignas(64) T share_[kMaxRows][kWidth];
 };
 
 }  // namespace fastlm::cpu

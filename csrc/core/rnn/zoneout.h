@@ -21,7 +21,7 @@ struct Zoneout {
 
   // Whether a state is a mixture, from which the cell's part can't be told.
   FASTLM_HD bool mixes(int s) const { return p[s] > 0 && !random; }
-  FASTLM_HD bool keeps(int s, uint32_t word) const { return word < p[s] * 4294967296.0; }
+  FASTLM_HD uint32_t threshold(int s) const { return uint32_t(p[s] * 4294967296.0); }  // for p < 1: words below it keep
 };
 
 }  // namespace fastlm
