@@ -64,4 +64,5 @@ def bench_stream(duel, shape, kind, weights):
     fast = module if weights == "float32" else fastlm.quantize_(copy.deepcopy(module), weights)
     size = 2 * GATES[kind] * hidden**2 * BYTES[weights]  # the input product reads its half once for all steps
     limit = calls * reading_seconds(size) if steps == 1 else None
-    duel(short(fast), torchs if weights == "float32" else short(module), limit)
+    regime = f"{kind} {weights}, {'step' if steps == 1 else 'T35'}"
+    duel(short(fast), torchs if weights == "float32" else short(module), limit, regime=regime)

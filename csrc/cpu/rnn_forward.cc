@@ -1,9 +1,7 @@
 // Every cell in both number types, chosen by its name.
-#include "rnn.h"
+#include "rnn_forward.h"
 
 #include "../core/rnn/cells.h"
-#include "rnn_backward.h"
-#include "rnn_forward.h"
 
 namespace fastlm::cpu {
 
@@ -12,14 +10,7 @@ void rnn_forward(std::string_view cell, const std::vector<LayerForward<T>>& dire
   with_cell(cell, [&]<class Cell>(Cell) { forward_pass<Cell>(directions, team); });
 }
 
-template <class T>
-void rnn_backward(std::string_view cell, const std::vector<LayerBackward<T>>& directions, Team& team) {
-  with_cell(cell, [&]<class Cell>(Cell) { backward_pass<Cell>(directions, team); });
-}
-
 template void rnn_forward(std::string_view, const std::vector<LayerForward<float>>&, Team&);
 template void rnn_forward(std::string_view, const std::vector<LayerForward<double>>&, Team&);
-template void rnn_backward(std::string_view, const std::vector<LayerBackward<float>>&, Team&);
-template void rnn_backward(std::string_view, const std::vector<LayerBackward<double>>&, Team&);
 
 }  // namespace fastlm::cpu
