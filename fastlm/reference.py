@@ -152,12 +152,13 @@ def zoneout_mask(seed: Tensor | None, p: float, direction: int, state: int, firs
     if seed is None:
         return torch.full_like(like, p)
     rows, width = like.shape
-    quads = torch.arange(first_row, first_row + rows)[:, None] * ((width + 3) // 4) + torch.arange((width + 3) // 4)
+    row_quads = torch.arange((width + 3) // 4, device=seed.device)
+    quads = torch.arange(first_row, first_row + rows, device=seed.device)[:, None] * len(row_quads) + row_quads
     quads = quads.flatten()
     counter = torch.stack(
         [quads & 0xFFFFFFFF, quads >> 32, torch.full_like(quads, 2 * direction + state), torch.zeros_like(quads)], 1
     )
-    words = philox4x32(counter, int(seed)).view(rows, -1)[:, :width]
+    words = philox4x32(counter, seed).view(rows, -1)[:, :width]
     return (words < p * 2**32).to(like)
 
 
@@ -236,7 +237,7 @@ def rnn_stream(
     return x.view(*input.shape[:-1], -1), [state.view(shape) for state in after]
 
 
-def philox4x32(counter: Tensor, key: int) -> Tensor:
+def philox4x32(counter: Tensor, key: int | Tensor) -> Tensor:
     """Philox4x32-10 of Salmon et al. (2011): [n, 4] counter words to [n, 4] random words, all in int64.
 
     >>> [hex(word) for word in philox4x32(torch.zeros(1, 4, dtype=torch.int64), 0)[0].tolist()]

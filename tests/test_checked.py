@@ -23,7 +23,7 @@ def test_agreement_is_silent_and_changes_nothing(rnn):
 
 
 def test_a_wrong_forward_is_named(rnn, monkeypatch):
-    wrong = reference.Cell(lambda x, h, _: [torch.tanh(x + h) + 0.1 * (torch.arange(4) == 2)])
+    wrong = reference.Cell(lambda x, h, *_: [torch.tanh(x + h) + 0.1 * (torch.arange(4) == 2)])
     monkeypatch.setitem(reference.CELLS, "rnn_tanh", wrong)
     with pytest.raises(fastlm.CheckError) as caught, fastlm.checked():
         rnn(torch.zeros(1, 2, 3))
@@ -69,6 +69,6 @@ def test_nan_where_the_reference_has_nan(rnn):
 
 
 def test_an_error_of_the_reference_reaches_the_caller(rnn, monkeypatch):
-    monkeypatch.setitem(reference.CELLS, "rnn_tanh", reference.Cell(lambda x, h, _: 1 / 0))
+    monkeypatch.setitem(reference.CELLS, "rnn_tanh", reference.Cell(lambda x, h, *_: 1 / 0))
     with pytest.raises(ZeroDivisionError), fastlm.checked():
         rnn(torch.randn(2, 1, 3))

@@ -119,7 +119,7 @@ class BackwardPass {
 
   // The gradient of a vector of state s after the step, without what comes back through U.
   template <bool Plain>
-  [[gnu::always_inline]] V incoming(int s, const Place& place, int64_t unit, int live) {
+  FASTLM_INLINE V incoming(int s, const Place& place, int64_t unit, int live) {
     const T *grad = s == 0 ? args_.grad_output : Plain ? nullptr : args_.grad_states[s], *last = args_.grad_hn[s];
     const int64_t stride = s == 0 ? args_.grad_output_stride : args_.options.states_stride;
     V d(0);
@@ -134,7 +134,7 @@ class BackwardPass {
 
   // The same of h.
   template <bool Plain>
-  [[gnu::always_inline]] V incoming_h(const Place& place, int v, int live) {
+  FASTLM_INLINE V incoming_h(const Place& place, int v, int live) {
     const int64_t unit = place.panel * kWidth + v;
     V d = incoming<Plain>(0, place, unit, live);
     if (place.d_h) d += Plain ? load(place.d_h + v) : through_mask(load(place.d_h + v), place.b, unit, live);
@@ -190,7 +190,7 @@ class BackwardPass {
       });
   }
 
-  [[gnu::flatten]] void step(const Share& share, int64_t t) {
+  FASTLM_FLATTEN void step(const Share& share, int64_t t) {
     const auto cell = [&](const Place& block) {
       if (plain_)
         update<true>(block);
@@ -212,8 +212,7 @@ class BackwardPass {
 
   // given: place.d_h is the gradient of the cell's output already, and carry(0) what goes past it.
   template <bool Plain>
-  [[gnu::always_inline]] Inputs inputs(const Place& place, bool given, const Shares (&shares)[S], int r, int v,
-                                       int live) {
+  FASTLM_INLINE Inputs inputs(const Place& place, bool given, const Shares (&shares)[S], int r, int v, int live) {
     Inputs in;
     const int64_t hidden = args_.hidden, unit = place.panel * kWidth + v;
     for (int s = 0; s < S; s++) {
@@ -237,8 +236,7 @@ class BackwardPass {
   }
 
   template <bool Plain>
-  [[gnu::always_inline]] void outputs_of_cell(const Place& place, const Inputs& in, Backward<Cell, V> back, int v,
-                                              int live) {
+  FASTLM_INLINE void outputs_of_cell(const Place& place, const Inputs& in, Backward<Cell, V> back, int v, int live) {
     const int64_t unit = place.panel * kWidth + v;
     for (int g = 0; g < G; g++) {
       store_first(gates.x(place.row) + g * args_.hidden + unit, clipped(back.dx[g]), live);

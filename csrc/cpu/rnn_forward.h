@@ -183,7 +183,7 @@ class ForwardPass {
     return std::max<int64_t>(0, std::min(share.end, args_.walk.sequence.rows(t)) - share.begin);
   }
 
-  [[gnu::flatten]] void step(Chunk& chunk, const Share& share, int64_t i) {
+  FASTLM_FLATTEN void step(Chunk& chunk, const Share& share, int64_t i) {
     const int64_t t = args_.walk.step(i), end = share.begin + rows(share, t);
     const bool zeros = i == 0 && !args_.hx[0];
     for (int64_t p = share.first; p < share.last; p++)

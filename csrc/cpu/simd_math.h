@@ -43,7 +43,7 @@ struct ExpConstants<double> {
 
 // e^y - 1 for |y| small enough that 2^n is a normal number
 template <class T>
-[[gnu::always_inline]] inline Vec<T> expm1_of_moderate(Vec<T> y) {
+FASTLM_INLINE Vec<T> expm1_of_moderate(Vec<T> y) {
   using C = ExpConstants<T>;
   using Integers = stdx::rebind_simd_t<typename C::Bits, Vec<T>>;
   // Adding 1.5 * 2^mantissa rounds y / ln 2 to an integer and leaves it in the low bits.
@@ -66,26 +66,26 @@ struct Math<std::experimental::simd<T, Abi>> {
   using V = std::experimental::simd<T, Abi>;
   static_assert(std::is_same_v<V, cpu::Vec<T>>);
 
-  [[gnu::always_inline]] static V tanh(V a) {
+  FASTLM_INLINE static V tanh(V a) {
     const V y = clamp(a, cpu::ExpConstants<T>::kTanhIsOne);
     const V e = cpu::expm1_of_moderate<T>(y + y);
     return e / (e + T(2));
   }
-  [[gnu::always_inline]] static V sigmoid(V a) {  // 1 / (1 + e^-a)
+  FASTLM_INLINE static V sigmoid(V a) {  // 1 / (1 + e^-a)
     return T(1) / (cpu::expm1_of_moderate<T>(-clamp(a, cpu::ExpConstants<T>::kLargest)) + T(2));
   }
-  [[gnu::always_inline]] static V relu(V a) {
+  FASTLM_INLINE static V relu(V a) {
     where(a < T(0), a) = V(0);
     return a;
   }
-  [[gnu::always_inline]] static V is_positive(V a) {
+  FASTLM_INLINE static V is_positive(V a) {
     V one(0);
     where(a > T(0), one) = V(1);
     return one;
   }
 
  private:
-  [[gnu::always_inline]] static V clamp(V a, T limit) {  // NaN compares false and passes through
+  FASTLM_INLINE static V clamp(V a, T limit) {  // NaN compares false and passes through
     where(a > limit, a) = V(limit);
     where(a < -limit, a) = V(-limit);
     return a;

@@ -35,7 +35,7 @@ class CellTraits(NamedTuple):
 
     def saved_width(self, hidden: int, projected: bool, normed: bool, mixed: bool) -> int:
         """Numbers that forward keeps for each row: the slots, and what the options need (csrc/core/rnn/options.h)."""
-        normal = 2 * self.gates * hidden + self.output_apart * hidden + 3
+        normal = (2 * self.gates + self.output_apart) * hidden + 2 + self.output_apart
         return (self.slots + projected + mixed) * hidden + normed * normal
 
     def gain_count(self, hidden: int) -> int:

@@ -28,7 +28,7 @@ def test_doctor_as_json():
 def test_doctor_finds_a_wrong_operator():
     code = (
         "from fastlm import reference; import torch;"
-        "reference.CELLS['rnn_tanh'] = reference.Cell(lambda x, h, _: [torch.sin(x + h)]);"
+        "reference.CELLS['rnn_tanh'] = reference.Cell(lambda x, h, *_: [torch.sin(x + h)]);"
         "from fastlm.cli import main; import sys; sys.argv[1:] = ['doctor']; main()"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)

@@ -168,8 +168,7 @@ def refused(module, weights="int8"):
 def test_errors():
     assert "expected weights 'int8' or 'bfloat16', got 'int4'" in refused(fastlm.RNN(3, 4), "int4")
     assert "has weight_ih_l0 in torch.float64: call .float() first" in refused(fastlm.RNN(3, 4).double())
-    module = fastlm.LSTM(3, 4)
-    module.proj_size = 2
-    assert "LSTM(3, 4) has proj_size, which quantised modules do not support" in refused(module)
+    options = {"proj_size": 2, "layer_norm": True, "zoneout": 0.1}
+    assert "has proj_size, layer_norm, zoneout, which quantised modules do not" in refused(fastlm.LSTM(3, 4, **options))
     module = nn.utils.parametrizations.weight_norm(fastlm.RNN(3, 4), "weight_hh_l0")
     assert "is parametrized: call torch.nn.utils.parametrize.remove_parametrizations" in refused(module)

@@ -119,7 +119,7 @@ def test_third_derivative_exists():
     assert value.isfinite()
 
 
-@SMALL
+@pytest.mark.parametrize("sample", rnn_samples() + option_samples()[::2], ids=str)
 def test_opcheck(sample, device):
     args, options = sample.make(torch.float32, device), sample.make_options(torch.float32, device)
     if sample.lengths and not sample.hx:
@@ -128,7 +128,7 @@ def test_opcheck(sample, device):
     assert set(result.values()) == {"SUCCESS"}
 
 
-@pytest.mark.parametrize("sample", [s for s in rnn_samples() + option_samples() if s.hx][::3], ids=str)
+@pytest.mark.parametrize("sample", [s for s in rnn_samples() + option_samples() if s.hx][::6], ids=str)
 def test_opcheck_of_the_backward(sample, device):
     args, options = sample.make(torch.float32, device), [*sample.make_options(torch.float32, device).values()]
     with torch.no_grad():

@@ -44,7 +44,7 @@ struct KeptLayout {
         h_normal(x_normal + (normed ? gates * hidden : 0)),
         state_normal(h_normal + (normed ? gates * hidden : 0)),
         scales(state_normal + (normed && output_apart ? hidden : 0)),
-        output(scales + (normed ? 3 : 0)),
+        output(scales + (normed ? 2 + output_apart : 0)),
         width(output + (mixed ? hidden : 0)) {}
 };
 
