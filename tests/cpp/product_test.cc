@@ -63,8 +63,8 @@ TYPED_TEST(ProductTest, RowsTimesAMatrix) {
           for (int64_t p = 0; p < packed.panels(); p++)
             packed.pack(p, [&](int64_t k) { return b.data() + k * columns; });
           std::vector<T> c(rows * columns, T(7));
-          multiply_rows(a.data(), rows, packed, c.data(), false, team);
-          multiply_rows(a.data(), rows, packed, c.data(), true, team);  // twice the product
+          multiply_rows(a.data(), depth, rows, packed, c.data(), false, team);
+          multiply_rows(a.data(), depth, rows, packed, c.data(), true, team);  // twice the product
           for (int64_t r = 0; r < rows; r++)
             for (int64_t n = 0; n < columns; n++) {
               double sum = 0;
@@ -84,18 +84,22 @@ TYPED_TEST(ProductTest, SumsOfOuterProductsAndOfRows) {
           const std::vector<T> a = this->draw(count * m), b = this->draw(count * n);
           const auto row_a = [&](int64_t k) { return a.data() + k * m; };
           const auto row_b = [&](int64_t k) { return k % 3 == 1 ? nullptr : b.data() + k * n; };
-          std::vector<T> c(m * n, T(7)), sums(m, T(7));
-          sum_outer_products(count, row_a, m, row_b, n, c.data(), team);
-          sum_rows(count, row_a, m, sums.data(), team);
+          std::vector<T> c(m * n, T(7)), sums(m, T(7)), squares(m, T(7));
+          for (bool add : {false, true}) {  // twice the sums
+            sum_outer_products(count, row_a, m, row_b, n, c.data(), add, team);
+            sum_rows(count, row_a, m, sums.data(), add, team);
+            sum_products_of_rows(count, row_a, row_a, m, squares.data(), add, team);
+          }
           for (int64_t i = 0; i < m; i++) {
-            double total = 0;
-            for (int64_t k = 0; k < count; k++) total += a[k * m + i];
-            this->expect_near(sums[i], total, count);
+            double total = 0, square = 0;
+            for (int64_t k = 0; k < count; k++) total += a[k * m + i], square += double(a[k * m + i]) * a[k * m + i];
+            this->expect_near(sums[i], 2 * total, count);
+            this->expect_near(squares[i], 2 * square, count);
             for (int64_t j = 0; j < n; j++) {
               double sum = 0;
               for (int64_t k = 0; k < count; k++)
                 if (row_b(k)) sum += double(a[k * m + i]) * b[k * n + j];
-              this->expect_near(c[i * n + j], sum, count);
+              this->expect_near(c[i * n + j], 2 * sum, count);
             }
           }
         }
