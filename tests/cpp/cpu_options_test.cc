@@ -45,8 +45,10 @@ Numbers<double> run(const Options& options, int64_t hidden, bool reverse, cpu::T
   const auto unwritten = [](int64_t count) { return Numbers<T>(count, std::numeric_limits<T>::quiet_NaN()); };
   const bool diagonal = Cell::kRecurrence == Recurrence::kDiagonal;
   const int64_t gains = gain_count(G, H, kOutputApart<Cell>);
-  const auto input = draw(rows * I), w_ih = draw(G * H * I), w_hh = draw(diagonal ? G * H : G * H * P),
-             b_ih = draw(G * H), b_hh = draw(G * H), w_hr = draw(P * H), gain = draw(gains, 1);
+  auto w_hh = draw(diagonal ? G * H : G * H * P);
+  const auto input = draw(rows * I), w_ih = draw(G * H * I), b_ih = draw(G * H), b_hh = draw(G * H), w_hr = draw(P * H),
+             gain = draw(gains, 1);
+  for (T& weight : w_hh) weight /= T(std::sqrt(double(P)));  // so that nothing explodes over the steps
   const auto grad_output = draw(rows * P), grad_states = draw(rows * H), mask = draw(B * P, 1);
   const Numbers<T> hx[] = {draw(B * P), draw(B * H)}, grad_hn[] = {draw(B * P), draw(B * H)};
 
