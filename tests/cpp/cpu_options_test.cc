@@ -5,10 +5,8 @@
 #include <limits>
 #include <random>
 
-#include "all_cells.h"
+#include "core/rnn/cells.h"
 #include "cpu/rnn.h"
-#include "cpu/rnn_backward.h"
-#include "cpu/rnn_forward.h"
 #include "team.h"
 
 namespace fastlm {
@@ -69,7 +67,7 @@ Numbers<double> run(const Options& options, int64_t hidden, bool reverse, cpu::T
   f.output = output.data(), f.output_stride = P, f.saved = saved.data(), f.kept = kept.data();
   if (!states.empty()) f.states[1] = states.data();
   for (int s = 0; s < S; s++) f.hx[s] = hx[s].data(), f.hn[s] = hn[s].data();
-  cpu::forward_pass<Cell>(std::vector{f}, team);
+  cpu::rnn_forward(Cell::kName, std::vector{f}, team);
 
   auto d_input = unwritten(rows * I), d_w_ih = unwritten(w_ih.size()), d_w_hh = unwritten(w_hh.size()),
        d_b_ih = unwritten(G * H), d_b_hh = unwritten(G * H), d_w_hr = unwritten(options.projection ? P * H : 0),
@@ -82,7 +80,7 @@ Numbers<double> run(const Options& options, int64_t hidden, bool reverse, cpu::T
   b.d_input = d_input.data(), b.d_w_ih = d_w_ih.data(), b.d_w_hh = d_w_hh.data();
   b.d_b_ih = d_b_ih.data(), b.d_b_hh = d_b_hh.data(), b.d_w_hr = d_w_hr.data(), b.d_gains = d_gains.data();
   for (int s = 0; s < S; s++) b.hx[s] = hx[s].data(), b.grad_hn[s] = grad_hn[s].data(), b.d_hx[s] = d_hx[s].data();
-  cpu::backward_pass<Cell>(std::vector{b}, team);
+  cpu::rnn_backward(Cell::kName, std::vector{b}, team);
 
   Numbers<double> all;
   const auto add = [&](const Numbers<T>& numbers) { all.insert(all.end(), numbers.begin(), numbers.end()); };
@@ -106,7 +104,10 @@ std::vector<Options> options_of() {
 
 template <class Cell>
 class CpuOptions : public testing::Test {};
-TYPED_TEST_SUITE(CpuOptions, AllCells);
+template <class... Cell>
+testing::Types<Cell...> types_of(CellList<Cell...>);
+using CompiledCells = decltype(types_of(Cells()));
+TYPED_TEST_SUITE(CpuOptions, CompiledCells);
 
 TYPED_TEST(CpuOptions, AnyTypeAndAnyTeamGiveTheSame) {
   ThreadTeam one(1), three(3), many(16);
