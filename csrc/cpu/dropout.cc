@@ -1,6 +1,5 @@
 #include "dropout.h"
 
-#include <cstring>
 #include <type_traits>
 
 #include "../core/half.h"
@@ -23,15 +22,7 @@ void block_words(const DropoutRule& rule, int64_t block, uint32_t* words) {
     stream[s] = {{quad, quad >> 32, Counters(0u), Counters(0u)}};
   }
   philox4x32(stream, rule.seed);
-  for (int s = 0; s < kStreams; s++) {
-    const auto& w = stream[s].v;
-    const Counters low(0xFFFFFFFFu), first = (w[0] & low) | (w[1] << 32), second = (w[2] & low) | (w[3] << 32);
-    alignas(64) uint64_t halves[2][kLane];
-    first.copy_to(halves[0], stdx::vector_aligned);
-    second.copy_to(halves[1], stdx::vector_aligned);
-    for (int q = 0; q < kLane; q++)
-      for (int half = 0; half < 2; half++) std::memcpy(words + 4 * (s * kLane + q) + 2 * half, &halves[half][q], 8);
-  }
+  for (int s = 0; s < kStreams; s++) store_words(stream[s], words + 4 * s * kLane);
 }
 
 template <class T>

@@ -29,12 +29,15 @@ class GateGradients {
         state_(normed() && kOutputApart<Cell> ? most_rows_ * args.hidden : 0),
         output_(args.options.w_hr ? most_rows_ * args.options.outputs : 0),
         edge_(args.walk.sequence.batch * gate_stride()) {
+    if (normed()) norms.emplace(args.hidden, args.options.gains);
     if (args.d_input) {
       w_ih_.emplace(G * args.hidden, args.inputs);
       pack_panels<T>(team, args.inputs, G * args.hidden,
                      [&](int64_t p) { w_ih_->pack(p, [&](int64_t k) { return args.w_ih + k * args.inputs; }); });
     }
   }
+
+  std::optional<LayerNorms<Cell, T>> norms;
 
   // Goes on to the visits of the walk before; false: there are none, and the chunk is empty.
   bool next() {
@@ -145,9 +148,7 @@ class GateGradients {
       const int64_t t0 = std::min(args.walk.step(chunk.first_), args.walk.step(chunk.last_ - 1));
       for (int64_t t = t0; t < t0 + chunk.last_ - chunk.first_; t++)
         for (int64_t b = 0; b < sequence.rows(t); b++) {
-          const T* h = b < args.walk.continued(t) ? state_after<Cell>(args, 0, sequence.row(args.walk.before(t), b))
-                       : args.hx[0]               ? args.hx[0] + b * width
-                                                  : nullptr;
+          const T* h = state_before<Cell>(args, 0, t, b);
           if (h && args.options.h_mask) {
             T* const to = masked.data() + int64_t(rows.size()) * width;
             for (int64_t u = 0; u < width; u++) to[u] = h[u] * args.options.h_mask[b * width + u];
@@ -172,11 +173,10 @@ class GateGradients {
       gain(hidden, state_row, layout_.state_normal, args_.d_gains + 2 * size);
       sum_rows(rows_, state_row, hidden, args_.d_gains + 2 * size + hidden, add, team);
     }
-    const LayerNorm<T, G> norm(hidden, args_.options.gains);
     team.for_slices(rows_, std::max<int64_t>(1, kWorthAThread / (10 * size)), [&](int64_t begin, int64_t end) {
       for (int64_t row = first_row_ + begin; row < first_row_ + end; row++) {
         const auto unit = [&](int g, int64_t u) { return x(row) + g * hidden + u; };
-        norm.backward(unit, kept(row, layout_.x_normal), kept(row, layout_.scales)[0], unit);
+        norms->x.backward(unit, kept(row, layout_.x_normal), kept(row, layout_.scales)[0], unit);
       }
     });
   }

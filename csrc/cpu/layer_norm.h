@@ -90,4 +90,19 @@ class LayerNorm {
   GateVector<T> gain_;
 };
 
+// The norms of a layer, from its gains as core/rnn/options.h lays them out. The shifts of x and h are biases, and 0
+// here.
+template <class Cell, class T>
+struct LayerNorms {
+  LayerNorm<T, Cell::kGates> x, h;
+  LayerNorm<T, 1> state;
+
+  LayerNorms(int64_t hidden, const T* gains)
+      : x(hidden, gains),
+        h(hidden, gains + Cell::kGates * hidden),
+        state(hidden, kOutputApart<Cell> ? gains + 2 * Cell::kGates * hidden : nullptr) {
+    if (kOutputApart<Cell>) state.shift.add(gains + (2 * Cell::kGates + 1) * hidden);
+  }
+};
+
 }  // namespace fastlm::cpu

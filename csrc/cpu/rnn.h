@@ -39,6 +39,14 @@ struct LayerBackward : RnnBackward<T> {  // its d_x_gates and d_h_gates are not 
   T* d_gains;  // as gains
 };
 
+// State s before step t of sequence b; null: zeros.
+template <class Cell, class T>
+const T* state_before(const LayerBackward<T>& args, int s, int64_t t, int64_t b) {
+  const Walk& walk = args.walk;
+  if (b < walk.continued(t)) return state_after<Cell>(args, s, walk.sequence.row(walk.before(t), b));
+  return args.hx[s] ? args.hx[s] + b * (s == 0 ? args.options.outputs : args.hidden) : nullptr;
+}
+
 template <class T>
 void rnn_forward(std::string_view cell, const std::vector<LayerForward<T>>& directions, Team& team);
 

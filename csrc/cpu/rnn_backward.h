@@ -32,13 +32,6 @@ class BackwardPass {
         carry_(S * batch() * stride_),
         d_output_(normed() ? batch() * stride_ : 0) {
     if (projected()) d_unprojected_.emplace(args.options.w_hr, outputs(), args.hidden, packs(), team);
-    if (normed()) {
-      h_norm_.emplace(args.hidden, args.options.gains + G * args.hidden);
-      if constexpr (kOutputApart<Cell>) {
-        state_norm_.emplace(args.hidden, args.options.gains + 2 * G * args.hidden);
-        state_norm_->shift.add(args.options.gains + (2 * G + 1) * args.hidden);
-      }
-    }
   }
 
   // The steps of the chunk for a share; its sync() after each of them.
@@ -48,7 +41,9 @@ class BackwardPass {
     for (int64_t i = gates.last() - 1; i >= gates.first(); i--) {
       const int64_t t = walk.step(i);
       if (projected()) {
-        back_to_output(share_of_outputs(share), t);
+        take_h(share_of_outputs(share), t, [&](const Place& place, int64_t unit, int live, V d) {
+          store_first(gates.output(place.row) + unit, d, live);
+        });
         sync();
       }
       if (normed())
@@ -71,13 +66,6 @@ class BackwardPass {
   Share share_of_outputs(const Share& share) const { return rescaled<T>(share, args_.hidden, outputs()); }
   T* carry(int s, int64_t b) { return carry_.data() + (s * batch() + b) * stride_; }
   const T* kept(int64_t row, int64_t part) const { return args_.kept + row * layout_.width + part; }
-
-  // State s before step t of sequence b; null: zeros.
-  const T* before(int s, int64_t t, int64_t b) const {
-    const Walk& walk = args_.walk;
-    if (b < walk.continued(t)) return state_after<Cell>(args_, s, walk.sequence.row(walk.before(t), b));
-    return args_.hx[s] ? args_.hx[s] + b * width(s) : nullptr;
-  }
 
   // What forward saved comes from far away: it is asked for before the product, which takes as long.
   void prefetch(int64_t t, int64_t b, int64_t panel) const {
@@ -158,8 +146,10 @@ class BackwardPass {
     return past;
   }
 
-  // The gradient of the projection's results at step t, panels of P.
-  void back_to_output(const Share& share, int64_t t) {
+  // Takes the gradient of h after step t: to(place, unit, live, d) gets what goes to the cell, carry(0) what goes past
+  // it.
+  template <class To>
+  void take_h(const Share& share, int64_t t, const To& to) {
     for_places(share, t, [&](const Place& block) {
       Shares shares;
       fill(shares, 0, block);
@@ -171,7 +161,7 @@ class BackwardPass {
           V d = incoming_h<false>(place, v, live);
           const V past = split(shares, r, v, d);
           if (carries_state(0)) store(carry(0, place.b) + unit, past);
-          store_first(gates.output(place.row) + unit, d, live);
+          to(place, unit, live, d);
         }
       }
     });
@@ -203,6 +193,13 @@ class BackwardPass {
       for_places(share, t, cell);
   }
 
+  FASTLM_INLINE Pack<V, Cell::kSaved> saved(int64_t row, int64_t unit, int live) const {
+    Pack<V, Cell::kSaved> saved;
+    for (int k = 0; k < Cell::kSaved; k++)
+      saved[k] = load_first(args_.saved + (row * kSlots<Cell> + k) * args_.hidden + unit, live);
+    return saved;
+  }
+
   // What the cell is given, and what goes past it.
   struct Inputs {
     Pack<V, Cell::kSaved> saved;
@@ -214,9 +211,9 @@ class BackwardPass {
   template <bool Plain>
   FASTLM_INLINE Inputs inputs(const Place& place, bool given, const Shares (&shares)[S], int r, int v, int live) {
     Inputs in;
-    const int64_t hidden = args_.hidden, unit = place.panel * kWidth + v;
+    const int64_t unit = place.panel * kWidth + v;
     for (int s = 0; s < S; s++) {
-      const T* const from = !Plain && s == 0 && projected() ? nullptr : before(s, place.t, place.b);
+      const T* const from = !Plain && s == 0 && projected() ? nullptr : state_before<Cell>(args_, s, place.t, place.b);
       in.before[s] = from ? load_first(from + unit, live) : V(0);
       if (!Plain && s == 0 && given) {
         in.d[0] = load(place.d_h + v);
@@ -226,8 +223,7 @@ class BackwardPass {
         in.past[s] = Plain ? V(0) : split(shares[s], r, v, in.d[s]);
       }
     }
-    for (int k = 0; k < Cell::kSaved; k++)
-      in.saved[k] = load_first(args_.saved + (place.row * kSlots<Cell> + k) * hidden + unit, live);
+    in.saved = saved(place.row, unit, live);
     // Where a unit kept its state the cell's gradient is 0, whatever its output was.
     const T* const output = !Plain && args_.options.zoneout.mixes(0) ? kept(place.row, layout_.output)
                                                                      : state_after<Cell>(args_, 0, place.row);
@@ -280,25 +276,13 @@ class BackwardPass {
 
   // The same where the layer norms need all units of a row.
   void normed_step(const Share& share, int64_t t) {
-    const auto keep = [&](const Place& block) {
-      Shares shares;
-      if (!projected()) fill(shares, 0, block);
-      for (int r = 0; r < block.count; r++) {
-        const Place place = block.plus(r);
-        for (int v = 0; v < kWidth; v += kLane) {
-          const int64_t unit = place.panel * kWidth + v;
-          const int live = int(std::clamp<int64_t>(args_.hidden - unit, 0, kLane));
-          V d = projected() ? load(place.d_h + v) : incoming_h<false>(place, v, live);
-          const V past = split(shares, r, v, d);
-          if (!projected() && carries_state(0)) store(carry(0, place.b) + unit, past);
-          store(d_output(place.b) + unit, d);
-        }
-      }
-    };
     if (projected())
-      for_projected_places(share, t, keep);
+      for_projected_places(share, t, [&](const Place& block) {
+        for (int r = 0; r < block.count; r++)
+          std::copy_n(block.d_h + r * kWidth, kWidth, d_output(block.b + r) + block.panel * kWidth);
+      });
     else
-      for_places(share, t, keep);
+      take_h(share, t, [&](const Place& place, int64_t unit, int, V d) { store(d_output(place.b) + unit, d); });
     Buffer<T> tanh(stride_), d_state(stride_);
     for (int64_t b = share.begin; b < std::min(share.end, args_.walk.sequence.rows(t)); b++) {
       const int64_t row = args_.walk.sequence.row(t, b);
@@ -321,8 +305,8 @@ class BackwardPass {
         }
       }
       const auto gradient = [&](T* at) { return [=, this](int g, int64_t u) { return at + g * args_.hidden + u; }; };
-      h_norm_->backward(gradient(gates.normed_h(row)), kept(row, layout_.h_normal), kept(row, layout_.scales)[1],
-                        gradient(gates.h(row)));
+      gates.norms->h.backward(gradient(gates.normed_h(row)), kept(row, layout_.h_normal), kept(row, layout_.scales)[1],
+                              gradient(gates.h(row)));
     }
   }
 
@@ -330,16 +314,13 @@ class BackwardPass {
   void back_through_state_norm(int64_t b, int64_t row, T* tanh, T* d_state) {
     for (int64_t u = 0; u < args_.hidden; u += kLane) {
       const int live = int(std::min<int64_t>(kLane, args_.hidden - u));
-      Pack<V, Cell::kSaved> saved;
-      for (int k = 0; k < Cell::kSaved; k++)
-        saved[k] = load_first(args_.saved + (row * kSlots<Cell> + k) * args_.hidden + u, live);
-      const V value = Math<V>::tanh(state_norm_->result(0, u, kept(row, layout_.state_normal), live));
+      const V value = Math<V>::tanh(gates.norms->state.result(0, u, kept(row, layout_.state_normal), live));
       store(tanh + u, value);
-      store_first(gates.state(row) + u, load(d_output(b) + u) * Cell::output_slope(saved, value), live);
+      store_first(gates.state(row) + u, load(d_output(b) + u) * Cell::output_slope(saved(row, u, live), value), live);
     }
     const auto unit_of = [](T* at) { return [=](int, int64_t u) { return at + u; }; };
-    state_norm_->backward(unit_of(gates.state(row)), kept(row, layout_.state_normal), kept(row, layout_.scales)[2],
-                          unit_of(d_state));
+    gates.norms->state.backward(unit_of(gates.state(row)), kept(row, layout_.state_normal),
+                                kept(row, layout_.scales)[2], unit_of(d_state));
   }
 
   // The gradient of the initial states: one more product, of the sequences that start at step t.
@@ -376,8 +357,6 @@ class BackwardPass {
   int64_t stride_;
   HiddenBack<Cell, T> d_h_;
   std::optional<BackProduct<T>> d_unprojected_;
-  std::optional<LayerNorm<T, G>> h_norm_;
-  std::optional<LayerNorm<T, 1>> state_norm_;
   Buffer<T> carry_;     // [S][batch][stride]: gradients on their way to the step before
   Buffer<T> d_output_;  // [batch][stride]: with layer norm, of the cell's output
 };

@@ -32,7 +32,7 @@ class ForwardPass {
         states_(S * batch() * stride_),
         unprojected_(projected() ? batch() * stride_ : 0) {
     if (projected()) projection_.emplace(1, args.options.w_hr, outputs(), args.hidden, pays_to_pack(args.walk), team);
-    if (normed()) norms_.emplace(args);
+    if (normed()) norms_.emplace(args.hidden, args.options.gains);
     (normed() ? norms_->x.shift : x_gates_.bias).add(args.b_ih);
     (normed() ? norms_->h.shift : h_gates_.bias).add(args.b_hh);
   }
@@ -87,18 +87,6 @@ class ForwardPass {
 
     Chunk(const Share& share, int64_t steps)
         : Gates(share, steps * (share.end - share.begin)), row_of_step(steps + 1) {}
-  };
-
-  struct Norms {
-    LayerNorm<T, G> x, h;
-    LayerNorm<T, 1> state;
-
-    explicit Norms(const LayerForward<T>& args)
-        : x(args.hidden, args.options.gains),
-          h(args.hidden, args.options.gains + G * args.hidden),
-          state(args.hidden, kOutputApart<Cell> ? args.options.gains + 2 * G * args.hidden : nullptr) {
-      if (kOutputApart<Cell>) state.shift.add(args.options.gains + (2 * G + 1) * args.hidden);
-    }
   };
 
   // Nothing but the cell; with options; with those and a layer norm.
@@ -360,7 +348,7 @@ class ForwardPass {
   GateProduct<T> x_gates_;
   HiddenGates<Cell, T> h_gates_;
   std::optional<GateProduct<T>> projection_;
-  std::optional<Norms> norms_;
+  std::optional<LayerNorms<Cell, T>> norms_;
   Buffer<T> h_;            // [2][batch][stride]: what U is multiplied with, of the step before and of this one
   Buffer<T> states_;       // [S][batch][stride]
   Buffer<T> unprojected_;  // [batch][stride]

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <bit>
+#include <cstring>
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -38,5 +39,21 @@ struct WideProduct<std::experimental::simd<uint64_t, Abi>> {
 #endif
   }
 };
+
+namespace cpu {
+
+// The four words of each lane, one lane behind the other.
+inline void store_words(const PhiloxWords<Vec<uint64_t>>& counters, uint32_t* words) {
+  constexpr int kLane = kLanes<uint64_t>;
+  const auto& w = counters.v;
+  const Vec<uint64_t> low(0xFFFFFFFFu);
+  alignas(64) uint64_t halves[2][kLane];
+  ((w[0] & low) | (w[1] << 32)).copy_to(halves[0], stdx::vector_aligned);
+  ((w[2] & low) | (w[3] << 32)).copy_to(halves[1], stdx::vector_aligned);
+  for (int q = 0; q < kLane; q++)
+    for (int half = 0; half < 2; half++) std::memcpy(words + 4 * q + 2 * half, &halves[half][q], 8);
+}
+
+}  // namespace cpu
 
 }  // namespace fastlm

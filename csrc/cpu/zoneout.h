@@ -1,8 +1,6 @@
 // Zoneout on the CPU: a panel of one state in a block of rows.
 #pragma once
 
-#include <cstring>
-
 #include "../core/rnn/zoneout.h"
 #include "panel.h"
 #include "simd_philox.h"
@@ -37,7 +35,11 @@ class KeptShares {
         stream[r] = {{quad, quad >> 32, Counters(stream_id), Counters(0u)}};
       }
       philox4x32(stream, zoneout.seed);
-      for (int r = 0; r < std::min(kStreams, count - first); r++) compare(stream[r].v, threshold, share_[first + r]);
+      for (int r = 0; r < std::min(kStreams, count - first); r++) {
+        alignas(64) uint32_t words[4 * kLane];  // one a unit
+        store_words(stream[r], words);
+        for (int u = 0; u < kWidth; u++) share_[first + r][u] = words[u] < threshold ? T(1) : T(0);
+      }
     }
   }
 
@@ -45,18 +47,6 @@ class KeptShares {
   Vec<T> at(int row, int unit_of_panel) const { return load(share_[row] + unit_of_panel); }
 
  private:
-  // Lane q of word w belongs to unit 4 q + w.
-  static void compare(const Counters (&words)[4], uint32_t threshold, T* share) {
-    const Counters low(0xFFFFFFFFu);
-    alignas(64) uint64_t pairs[2][kLane];
-    ((words[0] & low) | (words[1] << 32)).copy_to(pairs[0], stdx::vector_aligned);
-    ((words[2] & low) | (words[3] << 32)).copy_to(pairs[1], stdx::vector_aligned);
-    alignas(64) uint32_t by_unit[4 * kLane];
-    for (int q = 0; q < kLane; q++)
-      for (int half = 0; half < 2; half++) std::memcpy(by_unit + 4 * q + 2 * half, &pairs[half][q], 8);
-    for (int u = 0; u < kWidth; u++) share[u] = by_unit[u] < threshold ? T(1) : T(0);
-  }
-
   bool on_ = false;
   alignas(64) T share_[kMaxRows][kWidth];
 };

@@ -28,11 +28,14 @@ void check(bool condition, const Part&... parts) {
   throw std::runtime_error(message.str());
 }
 
-inline std::string shape_of(const Tensor& tensor) {
-  std::string text = "[";
-  for (int64_t i = 0; i < tensor.dim(); i++) text += (i ? ", " : "") + std::to_string(tensor.size(i));
-  return text + "]";
+template <class Sizes>
+std::string text_of(const Sizes& sizes) {
+  std::string text;
+  for (int64_t size : sizes) text += (text.empty() ? "[" : ", ") + std::to_string(size);
+  return text.empty() ? "[]" : text + "]";
 }
+
+inline std::string shape_of(const Tensor& tensor) { return text_of(tensor.sizes()); }
 
 inline std::vector<int64_t> shape_vector(const Tensor& tensor) {
   return {tensor.sizes().begin(), tensor.sizes().end()};

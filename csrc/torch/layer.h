@@ -138,7 +138,8 @@ struct Layer {
 
   // The same tensor to compute with, and one that was computed, as it is stored.
   Tensor dense(const Tensor& tensor) const {
-    return torch::stable::contiguous(is_half() ? torch::stable::to(tensor, ScalarType::Float) : tensor);
+    const Tensor wide = is_half() ? torch::stable::to(tensor, ScalarType::Float) : tensor;
+    return wide.is_contiguous() ? wide : torch::stable::contiguous(wide);
   }
   Tensor stored(const Tensor& tensor) const { return is_half() ? torch::stable::to(tensor, storage) : tensor; }
 
@@ -199,9 +200,8 @@ struct Layer {
           torch::headeronly::toString(storage), ", got ", torch::headeronly::toString(tensor.scalar_type()));
     check(tensor.is_cpu() == input.is_cpu() && tensor.get_device_index() == input.get_device_index(),
           "rnn_layer: ", what, " must be on the device of input");
-    std::string expected;
-    for (int64_t size : shape) expected += (expected.empty() ? "" : ", ") + std::to_string(size);
-    check(has_shape(tensor, shape), "rnn_layer: expected ", what, " of shape [", expected, "], got ", shape_of(tensor));
+    if (!has_shape(tensor, shape))
+      check(false, "rnn_layer: expected ", what, " of shape ", text_of(shape), ", got ", shape_of(tensor));
     tensor = dense(tensor);
   }
 };

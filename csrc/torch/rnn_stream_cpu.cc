@@ -12,12 +12,6 @@ namespace {
 
 using Shape = std::initializer_list<int64_t>;
 
-std::string text_of(Shape shape) {
-  std::string text;
-  for (int64_t size : shape) text += (text.empty() ? "[" : ", ") + std::to_string(size);
-  return text + "]";
-}
-
 // The numbers of a tensor, which must be dense by now; `dense` keeps a copy alive where it was not.
 template <class T>
 const T* numbers(const Tensor& tensor, const char* what, ScalarType type, Shape shape, Tensors& dense) {

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from fastlm import ops
 from fastlm.nn.dropout import draw_seed
 from fastlm.nn.options import RecurrentOptions, complete, describe
-from fastlm.nn.stream import Streaming, stream_names
+from fastlm.nn.stream import Streaming
 
 
 class RecurrentModule(Streaming):
@@ -86,7 +86,10 @@ class RecurrentModule(Streaming):
             }
             for layer in range(num_layers)
         ]
-        self._stream_names = stream_names(num_layers, bidirectional, bias)
+        self._stream_names = tuple(
+            tuple(name for layer in self._names for name in layer.get(kind, ()))
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
         gate_size = traits.gates * hidden_size
         for layer in range(num_layers):
             layer_input = input_size if layer == 0 else self._output_size * self._directions
@@ -131,8 +134,7 @@ class RecurrentModule(Streaming):
 
     def _weights(self, kind: str, layer: int) -> list[Tensor]:
         """One kind of parameter of a layer, for each direction; empty if there is no such kind."""
-        held: Any = self._parameters  # nn.Module's own look-up takes longer; a parametrization is no parameter
-        return [held[n] if n in held else getattr(self, n) for n in self._names[layer].get(kind, ())]
+        return self._held(self._names[layer].get(kind, ()))
 
     def reset_parameters(self) -> None:
         """Draws every parameter from uniform(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), as torch does.

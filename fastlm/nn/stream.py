@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -79,12 +80,12 @@ class Streaming(nn.Module):
 
     def _stream_tensors(self) -> Tensors:
         """w_ih, w_hh, b_ih, b_hh, scale_ih and scale_hh, for each layer and direction."""
-        held: Any = self._parameters
-        try:
-            w_ih, w_hh, b_ih, b_hh = ([held[name] for name in kind] for kind in self._stream_names)
-        except KeyError:  # a parametrization stands in a parameter's place
-            w_ih, w_hh, b_ih, b_hh = ([getattr(self, name) for name in kind] for kind in self._stream_names)
+        w_ih, w_hh, b_ih, b_hh = map(self._held, self._stream_names)
         return w_ih, w_hh, b_ih, b_hh, [], []
+
+    def _held(self, names: Sequence[str]) -> list[Tensor]:
+        held: Any = self._parameters  # nn.Module's own look-up takes longer; a parametrization is no parameter
+        return [held[name] if name in held else getattr(self, name) for name in names]
 
 
 def unsupported(module: nn.Module) -> list[str]:
@@ -96,18 +97,6 @@ def unsupported(module: nn.Module) -> list[str]:
     options = module.__dict__  # a missing attribute of an nn.Module is slow to look up
     names = [name for name in ("proj_size", "layer_norm") if options.get(name)]
     return [*names, "zoneout"] if any(options.get("zoneout", ())) else names
-
-
-def stream_names(num_layers: int, bidirectional: bool, bias: bool) -> tuple[tuple[str, ...], ...]:
-    """Names of the weights and biases, a tuple for each kind, in the order of layers and directions.
-
-    >>> stream_names(2, False, False)
-    (('weight_ih_l0', 'weight_ih_l1'), ('weight_hh_l0', 'weight_hh_l1'), (), ())
-    """
-    ends = [f"l{layer}{end}" for layer in range(num_layers) for end in ("", "_reverse")[: 1 + bidirectional]]
-    weights = [tuple(f"weight_{side}_{end}" for end in ends) for side in ("ih", "hh")]
-    biases = [tuple(f"bias_{side}_{end}" for end in ends if bias) for side in ("ih", "hh")]
-    return (*weights, *biases)
 
 
 def asks_for_gradient(input: Tensor, *lists: list[Tensor]) -> bool:
