@@ -20,7 +20,7 @@ struct ExpConstants;
 
 template <>
 struct ExpConstants<float> {
-  using Bits = int32_t;
+  using Bits = uint32_t;  // unsigned: for NaN they wrap
   static constexpr int kMantissaBits = 23;
   static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
   static constexpr float kTanhIsOne = 9.1f;  // from here on tanh rounds to 1
@@ -31,7 +31,7 @@ struct ExpConstants<float> {
 
 template <>
 struct ExpConstants<double> {
-  using Bits = int64_t;
+  using Bits = uint64_t;
   static constexpr int kMantissaBits = 52;
   static constexpr double kLn2High = 6.93147180369123816490e-1, kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kTanhIsOne = 19.1, kLargest = 709.0;
