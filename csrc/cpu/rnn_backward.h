@@ -194,7 +194,7 @@ class BackwardPass {
   }
 
   FASTLM_INLINE Pack<V, Cell::kSaved> saved(int64_t row, int64_t unit, int live) const {
-    Pack<V, Cell::kSaved> saved;
+    Pack<V, Cell::kSaved> saved{};  // a cell may save nothing
     for (int k = 0; k < Cell::kSaved; k++)
       saved[k] = load_first(args_.saved + (row * kSlots<Cell> + k) * args_.hidden + unit, live);
     return saved;
