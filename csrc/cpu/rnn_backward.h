@@ -60,9 +60,9 @@ class BackwardPass {
   bool normed() const { return args_.options.gains != nullptr; }
   int64_t outputs() const { return args_.options.outputs; }
   int64_t batch() const { return args_.walk.sequence.batch; }
-  int64_t width(int s) const { return s == 0 ? outputs() : args_.hidden; }
+  int64_t width(int s) const { return width_of(args_, s); }
   bool packs() const { return batch() > 1 || pays_to_pack(args_.walk); }
-  bool carries_state(int s) const { return carries<Cell>(s) || args_.options.zoneout.p[s] > 0; }
+  bool carries_state(int s) const { return fastlm::carries_state<Cell>(args_, s); }
   Share share_of_outputs(const Share& share) const { return rescaled<T>(share, args_.hidden, outputs()); }
   T* carry(int s, int64_t b) { return carry_.data() + (s * batch() + b) * stride_; }
   const T* kept(int64_t row, int64_t part) const { return args_.kept + row * layout_.width + part; }

@@ -103,7 +103,7 @@ class ForwardPass {
   bool normed() const { return args_.options.gains != nullptr; }
   int64_t outputs() const { return args_.options.outputs; }
   int64_t batch() const { return args_.walk.sequence.batch; }
-  int64_t width(int s) const { return s == 0 ? outputs() : args_.hidden; }
+  int64_t width(int s) const { return width_of(args_, s); }
   Share share_of_outputs(const Share& share) const { return rescaled<T>(share, args_.hidden, outputs()); }
   T* h(int64_t parity, int64_t b) { return h_.data() + (parity * batch() + b) * stride_; }
   T* state(int s, int64_t b) { return states_.data() + (s * batch() + b) * stride_; }

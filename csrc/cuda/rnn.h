@@ -1,26 +1,43 @@
-// The recurrence of one layer and direction on a GPU, for any cell by its name. T: float or double.
+// The recurrence of one layer and direction on a GPU, for any cell by its name.
 //
-// All pointers are the device's, those of the walk too; the launches are asynchronous on the stream.
+// T: float, double, __half or __nv_bfloat16; the 16-bit types are computed with in float. All pointers are the
+// device's, those of the walk and of the zoneout's seed too; the launches are asynchronous on the stream.
 #pragma once
 
 #include <string_view>
+#include <type_traits>
 
 #include "../core/rnn/recurrence.h"
 #include "stream.h"
 
+struct __half;
+struct __nv_bfloat16;
+
 namespace fastlm::cuda {
 
-// Numbers of workspace, on the device, that the call below needs with the same sizes and limits; may be 0.
 template <class T>
-int64_t forward_workspace(std::string_view cell, const RnnForward<T>& args, const DeviceLimits& limits);
+using Forward = RnnForward<T, std::conditional_t<std::is_same_v<T, double>, double, float>>;
 template <class T>
-int64_t backward_workspace(std::string_view cell, const RnnBackward<T>& args, const DeviceLimits& limits);
+using Backward = RnnBackward<T, std::conditional_t<std::is_same_v<T, double>, double, float>>;
 
+// How products are made: kExact as the number type says (16-bit: exact products, summed in float); kTf32 may round
+// float to 10 bits of mantissa before a product.
+enum class Precision { kExact, kTf32 };
+
+// Bytes of workspace, on the device, that the call below needs with the same arguments; may be 0.
 template <class T>
-void rnn_forward(std::string_view cell, const RnnForward<T>& args, const DeviceLimits& limits, T* workspace,
-                 Stream stream);
+int64_t forward_workspace(std::string_view cell, const Forward<T>& args, Precision precision,
+                          const DeviceLimits& limits);
 template <class T>
-void rnn_backward(std::string_view cell, const RnnBackward<T>& args, const DeviceLimits& limits, T* workspace,
-                  Stream stream);
+int64_t backward_workspace(std::string_view cell, const Backward<T>& args, Precision precision,
+                           const DeviceLimits& limits);
+
+// With layer norm, forward leaves x_gates normalised, and d_x_gates are those of W x itself behind backward.
+template <class T>
+void rnn_forward(std::string_view cell, const Forward<T>& args, Precision precision, const DeviceLimits& limits,
+                 void* workspace, Stream stream);
+template <class T>
+void rnn_backward(std::string_view cell, const Backward<T>& args, Precision precision, const DeviceLimits& limits,
+                  void* workspace, Stream stream);
 
 }  // namespace fastlm::cuda

@@ -7,48 +7,58 @@ namespace fastlm::cuda {
 
 inline constexpr int kDiagonalThreads = 128;
 
+template <class Cell, class T, class Args>
+struct DiagonalUnit {
+  using C = Computed<T>;
+  int64_t b = blockIdx.x, unit = int64_t(blockIdx.y) * blockDim.x + threadIdx.x;
+  Pack<C, Cell::kGates> weight;
+  bool works;
+
+  __device__ __forceinline__ explicit DiagonalUnit(const Args& args) : works(unit < args.hidden) {
+    FASTLM_UNROLL
+    for (int g = 0; works && g < Cell::kGates; g++) weight[g] = computed(args.w_hh[g * args.hidden + unit]);
+  }
+};
+
 template <class Cell, class T>
-__global__ void __launch_bounds__(kDiagonalThreads, 4) diagonal_forward_kernel(RnnForward<T> args) {
-  constexpr int G = Cell::kGates, S = Cell::kStates;
-  const int64_t hidden = args.hidden, b = blockIdx.x, unit = int64_t(blockIdx.y) * blockDim.x + threadIdx.x;
-  if (unit >= hidden) return;
-  Pack<T, G> weight;
+__global__ void __launch_bounds__(kDiagonalThreads, 4) diagonal_forward_kernel(Forward<T> args) {
+  using C = Computed<T>;
+  const DiagonalUnit<Cell, T, Forward<T>> own(args);
+  if (!own.works) return;
+  Pack<C, Cell::kStates> state;
   FASTLM_UNROLL
-  for (int g = 0; g < G; g++) weight[g] = args.w_hh[g * hidden + unit];
-  Pack<T, S> state;
-  FASTLM_UNROLL
-  for (int s = 0; s < S; s++) state[s] = initial_state(args, s, b, unit);
+  for (int s = 0; s < Cell::kStates; s++) state[s] = initial_state(args, s, own.b, own.unit);
   for (int64_t i = 0; i < args.walk.sequence.steps; i++) {
     const int64_t t = args.walk.step(i);
-    if (b >= args.walk.sequence.rows(t)) continue;
-    const int64_t row = args.walk.sequence.row(t, b);
-    Pack<T, G> h;
+    if (own.b >= args.walk.sequence.rows(t)) continue;
+    const int64_t row = args.walk.sequence.row(t, own.b);
+    const C before = masked(args, own.b, own.unit, state[0]);
+    Pack<C, Cell::kGates> h;
     FASTLM_UNROLL
-    for (int g = 0; g < G; g++) h[g] = weight[g] * state[0];
-    finish_forward<Cell>(args, row, unit, load_x_gates<Cell>(args, row, unit), h, state);
+    for (int g = 0; g < Cell::kGates; g++) h[g] = own.weight[g] * before;
+    finish_forward<Cell, T>(args, row, own.unit, load_x_gates<Cell, T>(args, row, own.unit), h, state);
   }
-  store_states<Cell>(args.hn, b, hidden, unit, state);
+  store_states<Cell>(args, args.hn, own.b, own.unit, state);
 }
 
 template <class Cell, class T>
-__global__ void __launch_bounds__(kDiagonalThreads, 4) diagonal_backward_kernel(RnnBackward<T> args) {
-  constexpr int G = Cell::kGates, S = Cell::kStates;
-  const int64_t hidden = args.hidden, b = blockIdx.x, unit = int64_t(blockIdx.y) * blockDim.x + threadIdx.x;
-  if (unit >= hidden) return;
-  Pack<T, G> weight;
+__global__ void __launch_bounds__(kDiagonalThreads, 4) diagonal_backward_kernel(Backward<T> args) {
+  using C = Computed<T>;
+  const DiagonalUnit<Cell, T, Backward<T>> own(args);
+  if (!own.works) return;
+  Pack<C, Cell::kStates> d;
   FASTLM_UNROLL
-  for (int g = 0; g < G; g++) weight[g] = args.w_hh[g * hidden + unit];
-  Pack<T, S> d;
-  FASTLM_UNROLL
-  for (int s = 0; s < S; s++) d[s] = args.grad_hn[s][b * hidden + unit];
+  for (int s = 0; s < Cell::kStates; s++) d[s] = computed(args.grad_hn[s][own.b * args.hidden + own.unit]);
   for (int64_t i = args.walk.sequence.steps - 1; i >= 0; i--) {
     const int64_t t = args.walk.step(i);
-    if (b >= args.walk.sequence.rows(t)) continue;
-    const auto d_gates = finish_backward<Cell>(args, t, b, unit, d);
+    if (own.b >= args.walk.sequence.rows(t)) continue;
+    const auto d_gates = finish_backward<Cell, T>(args, t, own.b, own.unit, d);
+    C through(0);
     FASTLM_UNROLL
-    for (int g = 0; g < G; g++) d[0] += weight[g] * d_gates[g];
+    for (int g = 0; g < Cell::kGates; g++) through += own.weight[g] * d_gates[g];
+    d[0] += masked(args, own.b, own.unit, through);
   }
-  store_states<Cell>(args.d_hx, b, hidden, unit, d);
+  store_states<Cell>(args, args.d_hx, own.b, own.unit, d);
 }
 
 }  // namespace fastlm::cuda

@@ -11,7 +11,9 @@ using Stream = CUstream_st*;  // cudaStream_t
 
 struct DeviceLimits {
   int multiprocessors;
-  int64_t shared_bytes;  // that one block may have
+  int64_t shared_bytes;     // that one block may have
+  int major = 9;            // of the compute capability: clusters from 9 on
+  bool cooperative = true;  // grids whose blocks all run together
 };
 
 // Of the current device.

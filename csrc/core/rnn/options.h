@@ -20,7 +20,7 @@ struct RnnOptions {
 
 // Whether only the way back may differ from the cell's own.
 template <class T>
-constexpr bool is_plain(const RnnOptions<T>& o) {
+FASTLM_HD constexpr bool is_plain(const RnnOptions<T>& o) {
   return !o.w_hr && !o.gains && !o.h_mask && o.zoneout.p[0] == 0 && o.zoneout.p[1] == 0;
 }
 
@@ -38,7 +38,7 @@ struct KeptLayout {
   int64_t output;                            // [H]: of the cell, before zoneout
   int64_t width;
 
-  constexpr KeptLayout(int gates, int64_t hidden, bool output_apart, bool projected, bool normed, bool mixed)
+  FASTLM_HD constexpr KeptLayout(int gates, int64_t hidden, bool output_apart, bool projected, bool normed, bool mixed)
       : unprojected(0),
         x_normal(projected ? hidden : 0),
         h_normal(x_normal + (normed ? gates * hidden : 0)),
@@ -49,7 +49,7 @@ struct KeptLayout {
 };
 
 template <class Cell, class T>
-constexpr KeptLayout kept_layout(int64_t hidden, const RnnOptions<T>& options) {
+FASTLM_HD constexpr KeptLayout kept_layout(int64_t hidden, const RnnOptions<T>& options) {
   const bool projected = options.w_hr != nullptr;
   return {Cell::kGates, hidden, kOutputApart<Cell>, projected, options.gains != nullptr, options.zoneout.mixes(0)};
 }
