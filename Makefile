@@ -38,8 +38,9 @@ test-cpp: $(VENV)/.dev
 # After a change of the CUDA kernels: docs/cuda-kernels.csv and .md from the library as it is built now, ...
 cuda-table: $(VENV)/.dev
 	$(BIN)/python -m tests.cuda.kernel_table --write
+	$(BIN)/python -m fastlm.bench.cuda_model
 
-# ... and with them what the kernels could do on a GPU, by a model: docs/cuda-model.md.
+# ... and what they could do on a GPU at best, by a model: docs/cuda-model.md, .csv and .png.
 cuda-model: $(VENV)/.dev
 	$(BIN)/python -m fastlm.bench.cuda_model
 

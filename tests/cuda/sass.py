@@ -30,6 +30,9 @@ KINDS = {
     "shfl": r"SHFL",
     "fence": r"MEMBAR|FENCE",
     "atomic": r"REDG?\.|ATOM",  # on global and on shared memory
+    "mbarrier": r"SYNCS",
+    "stas": r"STAS",  # st.async: to the shared memory of another block, which counts it on an mbarrier
+    "invalidate": r"CCTL\.IVALL",  # what L1 holds is forgotten: behind each acquire
     "acquire": r"LDG?\..*STRONG\.(GPU|SYS)",
     "local": r"LDL|STL",  # spilled registers, and arrays that are indexed at run time
 }

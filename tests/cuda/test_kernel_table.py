@@ -75,8 +75,8 @@ MADE_OF = [
     Claim("double_kernel", has="dfma", lacks="ffma mma"),
     Claim("float_kernel", has="ffma", lacks="dfma mma"),
     Claim("async_kernel", has="ldgsts lds16", lacks="ldg ldg16"),
-    Claim("grid_kernel", has="fence atomic acquire", lacks="cluster_bar bar"),
-    Claim("cluster_kernel", has="cluster_bar", lacks="acquire", least_architecture=90),
+    Claim("grid_kernel", has="fence atomic acquire invalidate", lacks="cluster_bar bar"),
+    Claim("cluster_kernel", has="cluster_bar fence invalidate", lacks="acquire", least_architecture=90),
     Claim("local_kernel", has="local"),
     Claim("^(?!local)", lacks="local"),
 ]
