@@ -44,7 +44,9 @@ cuda-table: $(VENV)/.dev
 cuda-model: $(VENV)/.dev
 	$(BIN)/python -m fastlm.bench.cuda_model
 
-gpu: $(VENV)/.dev
+gpu:
+	@$(PYTHON) bench/gpu_device.py
+	$(MAKE) $(VENV)/.dev
 	$(BIN)/python -m fastlm.bench.gpu_report
 
 # An environment with torch, and what a build needs.
