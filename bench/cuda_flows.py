@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 WARP = 32
-KEPT_REGISTERS = 64  # of a thread for U, where U lies in registers: leaves as many for the rest
+KEPT_REGISTERS = 48  # of a thread for U, where it lies in registers: what sums and cell leave of 128
 
 
 class Device(NamedTuple):
@@ -253,7 +253,7 @@ REGIMES = [
     Regime("block", r"^block_{direction}_kernel<{cell}, {number}\b", 128, block),
     Regime("cluster", r"^cluster_{direction}_kernel<{cell}, {number}\b", 128, cluster),
     Regime("grid", r"^grid_{direction}_kernel<{cell}, {number}\b", 128, grid),
-    Regime("step", r"^tensor_step_{direction}_kernel<{cell}, {number}\b", 128, step),
+    Regime("step", r"^step_{direction}_kernel<{cell}, {number}, \d+, true>", 128, step),
     Regime("shared (present)", r"^persistent_{direction}_kernel<{cell}, {number}\b", 128, shared_before),
-    Regime("step (present)", r"^step_{direction}_kernel<{cell}, {number}\b", 128, step_before),
+    Regime("step (present)", r"^step_{direction}_kernel<{cell}, {number}, \d+(, false)?>", 128, step_before),
 ]

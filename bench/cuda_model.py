@@ -36,13 +36,13 @@ class Latency(NamedTuple):
     microseconds: float = 0
 
 
-HOPPER = "Luo et al. (2024), arXiv 2402.13499, A100 and H100 alike"
+HOPPER = "Luo et al. (2024), arXiv 2402.13499: measured on an sm_90, taken for an A100 too"
 LATENCIES = {
     "shared load": Latency(29, HOPPER),
-    "L2 load": Latency(262, HOPPER),
-    "L2 one way": Latency(131, "half of it: derived"),
-    "fence": Latency(262, "MEMBAR.ALL.GPU, which a release in a cluster is too: to L2 and back, derived"),
-    "other SM": Latency(180, HOPPER + " (H100): one way within a cluster"),
+    "L2 load": Latency(263, HOPPER),
+    "L2 one way": Latency(132, "half of it: derived"),
+    "fence": Latency(263, "MEMBAR.ALL.GPU, which a release in a cluster is too: to L2 and back, derived"),
+    "other SM": Latency(180, "the same: one way within a cluster"),
     "block barrier": Latency(30, "assumed"),
     "shuffle": Latency(25, "assumed"),
     "activation": Latency(100, "assumed: the chain from the sums to h, two of the special functions after each other"),
@@ -50,6 +50,7 @@ LATENCIES = {
 }
 SHARED_BYTES_PER_CLOCK = 128  # of an SM
 L2_BYTES_PER_CLOCK = 64  # into an SM: A100 whitepaper
+CLUSTER_GB_S = 3270  # among the SMs of all clusters: Luo et al., at its best
 
 PUBLISHED = """\
 | LSTM, B 16, T 1024, 768 units, H100: published | forward ms | forward and backward ms | forward us a step |
@@ -167,7 +168,7 @@ def lay_out(
         resident,
         flow.flops / (tflops * 1e6 * share),
         flow.shared / (used * SHARED_BYTES_PER_CLOCK * per_us),
-        (flow.l2 + flow.network) / l2_per_us,
+        max(flow.l2 / l2_per_us, flow.network / (CLUSTER_GB_S * 1e3)),
         flow.dram / (device.dram_gb_s * 1e3),
         waiting * rounds,
     )
@@ -236,9 +237,10 @@ def document(all_estimates: Sequence[Estimate]) -> str:
         ([name, f"{x.cycles:g}", f"{x.microseconds:g}", x.source] for name, x in LATENCIES.items()),
     )
     lines.append(
-        f"Shared memory: {SHARED_BYTES_PER_CLOCK} bytes a clock from an SM; L2 (and other SMs of a cluster): "
-        f"{L2_BYTES_PER_CLOCK} bytes a clock into an SM, and not more than the whole L2 gives. Clocks, peaks and "
-        "bandwidths with their sources: `csrc/cuda/occupancy.h`. How the data flow: `bench/cuda_flows.py`.\n"
+        f"Shared memory: {SHARED_BYTES_PER_CLOCK} bytes a clock from an SM. L2: {L2_BYTES_PER_CLOCK} bytes a clock "
+        "into an SM, at most what the whole L2 gives; where a cluster exchanges, that column is the network among "
+        f"SMs, {CLUSTER_GB_S} GB/s. Clocks, peaks and bandwidths with their sources: `csrc/cuda/occupancy.h`. How the "
+        "data flow: `bench/cuda_flows.py`.\n"
     )
     return "\n".join(lines)
 

@@ -31,8 +31,9 @@ CLAIMS = [
     Claim("", lacks="local"),
     Claim(r"^dropout_kernel<.*, true>", has="ldg16 stg16"),
     Claim(r"^dropout_kernel<.*, false>", lacks="ldg16 stg16"),  # their arrays need not be aligned
-    Claim(r"^(persistent|step)_\w+<.*\bfloat\b", has="ffma lds16 bar", lacks="dfma"),
+    Claim(r"^(persistent|step)_\w+<.*\bfloat, \d+(, false)?>", has="ffma lds16 bar", lacks="dfma mma"),
     Claim(r"^(persistent|step)_\w+<.*\bdouble\b", has="dfma lds16 bar", lacks="mma"),
     Claim(r"^diagonal_", lacks="bar shfl fence atomic"),  # threads have nothing to tell one another
-    Claim(r"^(persistent|step|transpose)_", lacks="fence atomic acquire cluster_bar"),  # blocks do not talk in a launch
+    Claim(r"^persistent_", lacks="fence atomic acquire cluster_bar"),  # blocks do not talk within a launch
+    Claim(r"^(step|transpose)_", lacks="fence atomic acquire cluster_bar"),
 ]

@@ -77,7 +77,7 @@ def kernels(cubin: Entry) -> Iterator[Kernel]:
     """The kernels of one cubin."""
     elf = Elf(cubin.content)
     registers, stacks = {}, {}
-    for attribute, value in attributes(elf.sections[".nv.info"]):
+    for attribute, value in attributes(elf.sections.get(".nv.info", b"")):  # none in a cubin without kernels
         if attribute in (REGISTERS, FRAME_SIZE):
             symbol, number = struct.unpack("<II", value)
             (registers if attribute == REGISTERS else stacks)[elf.symbols[symbol]] = number

@@ -81,7 +81,7 @@ def nvcc_flags():
     return scope["NVCC_FLAGS"]
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100", "sm_120"])
 def test_kernels_of_any_cell_compile_without_a_spill(architecture, tmp_path):
     command = [NVCC, *nvcc_flags(), f"-arch={architecture}", f"-I{ROOT}/csrc", f"-I{ROOT}/tests/cpp"]
     source = str(ROOT / "tests" / "cuda" / "general_cells.cu")
