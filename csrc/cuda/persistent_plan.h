@@ -52,22 +52,22 @@ struct PersistentTile {
   // As many as leave room for the sums and for the cell, so that nothing spills.
   constexpr int held_words() const {
     const bool few = rows <= kFewRows;
-    return word_bytes == 8 ? few ? 20 : 8 : pack == 2 ? few ? 40 : 28 : few ? 48 : 32;
+    return word_bytes == 8 ? few ? 20 : 8 : pack == 2 ? few ? 32 : 16 : few ? 48 : 32;
   }
 };
 
 struct PersistentPlan {
   Exchange exchange;
-  int rows;                 // of a row group
-  int threads;              // of a block
-  int units_of_block;       // hidden units of a block
-  int doublings;            // of the lanes of a lane group
-  int tiles;                // of a lane, those in registers included
-  int64_t blocks;           // of a row group
-  int64_t row_groups;
-  int64_t depth;            // of the product, padded to whole tiles of all lanes
-  int64_t shared_bytes;     // of a block
-  int64_t workspace_bytes;  // zeros before the launch
+  int rows = 0;                 // of a row group
+  int threads = 0;              // of a block
+  int units_of_block = 0;       // hidden units of a block
+  int doublings = 0;            // of the lanes of a lane group
+  int tiles = 0;                // of a lane, those in registers included
+  int64_t blocks = 0;           // of a row group
+  int64_t row_groups = 0;
+  int64_t depth = 0;            // of the product, padded to whole tiles of all lanes
+  int64_t shared_bytes = 0;     // of a block
+  int64_t workspace_bytes = 0;  // cleared by the launch
 };
 
 namespace detail {
@@ -82,7 +82,6 @@ inline std::optional<PersistentPlan> plan_exchange(const RnnShape& shape, const 
                                                    int rows, int64_t blocks) {
   constexpr int kWarpLanes = 32;
   const PersistentTile tile(shape.gates, shape.number_bytes, shape.backward, rows);
-  const int64_t depth = shape.backward ? shape.gates * shape.hidden : shape.hidden;
   const int64_t units = detail::parts(detail::parts(shape.hidden, blocks), tile.units) * tile.units;
   if (units * kQuarters > kPersistentThreads) return {};
 
@@ -93,10 +92,10 @@ inline std::optional<PersistentPlan> plan_exchange(const RnnShape& shape, const 
   // As many lanes as have work for the weights that they hold.
   int lanes = tile.lanes();
   while (2 * lanes <= kWarpLanes && units / tile.units * 2 * lanes <= kPersistentThreads &&
-         2 * lanes * tile.held * tile.depth() <= depth)
+         2 * lanes * tile.held * tile.depth() <= shape.depth())
     lanes *= 2, plan.doublings++;
   plan.threads = int(detail::parts(units / tile.units * lanes, kWarpLanes) * kWarpLanes);
-  plan.tiles = std::max(tile.held, int(detail::parts(depth, lanes * tile.depth())));
+  plan.tiles = std::max(tile.held, int(detail::parts(shape.depth(), lanes * tile.depth())));
   plan.depth = int64_t(plan.tiles) * tile.depth() * lanes;
 
   const int64_t copy = plan.depth * rows * tile.number_bytes;  // a multiple of 16 bytes

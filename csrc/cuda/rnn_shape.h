@@ -1,4 +1,4 @@
-// The sizes of a recurrence, from which a plan for a GPU is made.
+// The sizes of a recurrence, from which its plan is made: on the host, without CUDA.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,15 @@
 namespace fastlm::cuda {
 
 struct RnnShape {
-  int64_t batch, hidden;
-  int64_t outputs;  // `hidden` unless the output is projected
-  int gates, number_bytes;
+  int64_t batch, hidden, outputs;  // outputs: width of h
+  int gates, states, number_bytes;
   bool backward;
+
+  // Forward multiplies h by U transposed, backward the gradients of the gates by U.
+  int64_t depth() const { return backward ? gates * hidden : outputs; }
+  int64_t width() const { return backward ? outputs : gates * hidden; }
+  // Of the numbers that are computed with: the 16-bit types are computed with in float.
+  int computed_bytes() const { return number_bytes == 8 ? 8 : 4; }
 };
 
 }  // namespace fastlm::cuda
