@@ -48,6 +48,17 @@ struct RnnBackward {
   T* d_x_gates;                      // [rows, G * H]
   T* d_h_gates;  // [rows, G * H]; the same array as d_x_gates where the cell's kGatesAdd and there is no layer norm
   T* d_hx[kMaxStates];  // as hx; null: not wanted
+  // On a GPU, what the gradients of the options' parameters are made of behind the loop, a row each; null: not used.
+  // With kept.* for a part of KeptLayout, and sum over the rows:
+  //   d_w_hr   [P, H]   d_projected^T kept.unprojected
+  //   d_gains  [G * H]  sum(d_x_normed kept.x_normal), then sum(d_h_normed kept.h_normal), element by element; then
+  //            [H]      sum(d_state_normed kept.state_normal), and sum(d_state_normed), the gradient of the shift
+  //   d_b_ih, d_b_hh    with layer norm sum(d_x_normed), sum(d_h_normed): a bias is the shift of its norm
+  // while dW, dU and d_input are made of d_x_gates and d_h_gates as ever.
+  T* d_x_normed;      // [rows, G * H]: with layer norm, gradient of its result for W x
+  T* d_h_normed;      // [rows, G * H]: for U h; null where the cell's kGatesAdd: then it is d_x_normed
+  T* d_state_normed;  // [rows, H]: for the state, where the cell's output is apart
+  T* d_projected;     // [rows, P]: with a projection, gradient of its result
 };
 
 // State s > 0 of a row after its step, [H]: in the slots behind what the cell saves. State 0 is the output.
