@@ -15,8 +15,9 @@ struct DiagonalUnit {
   bool works;
 
   __device__ __forceinline__ explicit DiagonalUnit(const Args& args) : works(unit < args.hidden) {
+    if (!works) return;
     FASTLM_UNROLL
-    for (int g = 0; works && g < Cell::kGates; g++) weight[g] = computed(args.w_hh[g * args.hidden + unit]);
+    for (int g = 0; g < Cell::kGates; g++) weight[g] = computed(args.w_hh[g * args.hidden + unit]);
   }
 };
 
@@ -59,6 +60,22 @@ __global__ void __launch_bounds__(kDiagonalThreads, 4) diagonal_backward_kernel(
     d[0] += masked(args, own.b, own.unit, through);
   }
   store_states<Cell>(args, args.d_hx, own.b, own.unit, d);
+}
+
+template <class Args>
+LaunchShape diagonal_shape(const Args& args) {
+  return {dim3(unsigned(args.walk.sequence.batch), unsigned(divide_up(args.hidden, kDiagonalThreads))),
+          dim3(kDiagonalThreads)};
+}
+
+template <class Cell, class T, class C>
+void launch_diagonal_forward(const RnnForward<T, C>& args, cudaStream_t stream) {
+  launch("diagonal_forward", diagonal_forward_kernel<Cell, T>, diagonal_shape(args), stream, args);
+}
+
+template <class Cell, class T, class C>
+void launch_diagonal_backward(const RnnBackward<T, C>& args, cudaStream_t stream) {
+  launch("diagonal_backward", diagonal_backward_kernel<Cell, T>, diagonal_shape(args), stream, args);
 }
 
 }  // namespace fastlm::cuda
