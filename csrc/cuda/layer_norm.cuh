@@ -104,48 +104,4 @@ class NormalBack {
   C mean_, slope_, scale_;
 };
 
-// A part of what forward kept of each row of a layer, one of the norms of it: `width` apart, [columns] at `normal`, and
-// 1 / standard deviation at `scale`.
-struct KeptNorm {
-  int64_t width, normal, scale;
-};
-
-// Each row of gates, [rows, columns], in its place, without the shift. kept: of the rows, or null. A block a row.
-template <class T>
-__global__ void __launch_bounds__(kRowThreads)
-    normalize_rows_kernel(T* gates, int64_t columns, const T* gain, Computed<T>* kept, KeptNorm norm) {
-  using C = Computed<T>;
-  SharedArrays shared;
-  BlockSums<C> sums(shared);
-  const int64_t row = blockIdx.x;
-  T* const from = gates + row * columns;
-  C* const keep = kept ? kept + row * norm.width : nullptr;
-  const Normal<C> normal = normal_of(sums, columns, [&](int64_t column) { return computed(from[column]); });
-  if (keep && threadIdx.x == 0) keep[norm.scale] = normal.scale;
-  for_columns(columns, [&](int64_t column) {
-    const C value = normal(computed(from[column]));
-    if (keep) keep[norm.normal + column] = value;
-    from[column] = T(value * computed(gain[column]));
-  });
-}
-
-// Back through it: the gradients of the result, [rows, columns], to those of what was normalised. A block a row.
-template <class T>
-__global__ void __launch_bounds__(kRowThreads)
-    normalize_rows_backward_kernel(const T* from, T* to, int64_t columns, const T* gain, const Computed<T>* kept,
-                                   KeptNorm norm) {
-  using C = Computed<T>;
-  SharedArrays shared;
-  BlockSums<C> sums(shared);
-  const int64_t row = blockIdx.x;
-  const C* const keep = kept + row * norm.width;
-  const auto gained = [&](int64_t column) { return computed(from[row * columns + column]) * computed(gain[column]); };
-  NormalBack<C> back;
-  for_columns(columns, [&](int64_t column) { back.add(gained(column), keep[norm.normal + column]); });
-  back.sum(sums, columns, keep[norm.scale]);
-  for_columns(columns, [&](int64_t column) {
-    to[row * columns + column] = T(back(gained(column), keep[norm.normal + column]));
-  });
-}
-
 }  // namespace fastlm::cuda

@@ -53,6 +53,53 @@ __global__ void __launch_bounds__(kRowThreads)
   if (states > 1 && at < count) memory.state[at] = initial_state(args, 1, at / args.hidden, at % args.hidden);
 }
 
+// Where the norm of W x is in what forward kept of a row.
+struct KeptNorm {
+  int64_t width, normal, scale;
+};
+
+// W x of all rows at once, before the steps: each row of gates, [rows, columns], is normalised in its place, without
+// the shift. kept may be null. A block for each step and sequence.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    normalize_rows_kernel(Sequence sequence, T* gates, int64_t columns, const T* gain, Computed<T>* kept,
+                          KeptNorm norm) {
+  using C = Computed<T>;
+  const int64_t t = blockIdx.x / sequence.batch, b = blockIdx.x % sequence.batch, row = sequence.row(t, b);
+  if (b >= sequence.rows(t)) return;
+  SharedArrays shared;
+  BlockSums<C> sums(shared);
+  T* const from = gates + row * columns;
+  C* const keep = kept ? kept + row * norm.width : nullptr;
+  const Normal<C> normal = normal_of(sums, columns, [&](int64_t column) { return computed(from[column]); });
+  if (keep && threadIdx.x == 0) keep[norm.scale] = normal.scale;
+  for_columns(columns, [&](int64_t column) {
+    const C value = normal(computed(from[column]));
+    if (keep) keep[norm.normal + column] = value;
+    from[column] = T(value * computed(gain[column]));
+  });
+}
+
+// Back through it, behind the steps: from the gradients of the result to those of what was normalised.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads)
+    normalize_rows_backward_kernel(Sequence sequence, const T* from, T* to, int64_t columns, const T* gain,
+                                   const Computed<T>* kept, KeptNorm norm) {
+  using C = Computed<T>;
+  const int64_t t = blockIdx.x / sequence.batch, b = blockIdx.x % sequence.batch, row = sequence.row(t, b);
+  if (b >= sequence.rows(t)) return;
+  SharedArrays shared;
+  BlockSums<C> sums(shared);
+  const C* const keep = kept + row * norm.width;
+  const auto gained = [&](int64_t column) { return computed(from[row * columns + column]) * computed(gain[column]); };
+  NormalBack<C> back;
+  for_columns(columns, [&](int64_t column) { back.add(gained(column), keep[norm.normal + column]); });
+  back.sum(sums, columns, keep[norm.scale]);
+  for_columns(columns, [&](int64_t column) {
+    to[row * columns + column] = T(back(gained(column), keep[norm.normal + column]));
+  });
+}
+
 // The gradient of a state that forward returned as a final one.
 template <class T>
 __device__ __forceinline__ Computed<T> final_gradient(const Backward<T>& args, int s, int64_t at) {
