@@ -12,47 +12,61 @@
 #include <algorithm>
 
 #include "rnn_rows.cuh"
-#include "rnn_step.cuh"
-#include "stream.h"
+#include "step_weights.cuh"
 
 namespace fastlm::cuda {
 
-// A product of a step: [rows, depth] x [depth, width], of a Role that knows
-//   rows(), sources()   sequences that it is about, and those that have a row for the product; the sum of others is 0
-//   row(b)              where that row begins, [depth]
+// A product of a step: operand x weights, [rows, depth] x [depth, width], for a Role that knows
+//   rows(), sources()   sequences that it is about, and of how many there is a product; the sum of the others is 0
 //   take(b, column, sum)
 template <class T, int kRows, bool kTensor, class Role>
 __global__ void __launch_bounds__(kStepThreads, 2)
-    product_kernel(Role role, const T* __restrict__ weights, int64_t depth, int64_t width) {
-  using C = Computed<T>;
-  const int64_t begin = int64_t(blockIdx.x) * kRows, first = int64_t(blockIdx.y) * kStepUnits;
+    product_kernel(Role role, Operand<T> operand, Weights<T> weights, int64_t depth, int64_t width) {
+  using Product = StepProduct<T, 1, kRows, kTensor>;
+  const int64_t begin = int64_t(blockIdx.x) * kRows, first = int64_t(blockIdx.y) * Product::kUnits;
   const int64_t rows = role.rows() - begin, sources = role.sources() - begin;
   if (rows <= 0) return;
-  StepProduct<T, 1, kRows, kTensor> product;
-  const auto source = [&](int r) -> const T* { return r < sources ? role.row(begin + r) : nullptr; };
-  if (sources > 0) product.run(source, depth, weights + first, width, 0, width - first);
-  const int lane = threadIdx.x % kWarp;
-  if (first + lane >= width) return;
-  for (int r = threadIdx.x / kWarp; r < kRows && r < rows; r += kStepWarps)
-    role.take(begin + r, first + lane, r < sources ? product.sum(r, lane)[0] : C(0));
+  Product product;
+  const auto source = [&](int r) -> const T* {
+    return r < sources ? operand.numbers + (begin + r) * operand.width : nullptr;
+  };
+  if (sources > 0)
+    product.run(source, depth, weights.numbers + first * (kTensor ? weights.stride : 1), weights.stride, 0,
+                width - first);
+  product.for_tile(rows < kRows ? int(rows) : kRows, width - first, [&](int r, int unit) {
+    role.take(begin + r, first + unit, r < sources ? product.sum(r, unit)[0] : Computed<T>(0));
+  });
+}
+
+template <class T, class Role>
+void launch_product(const Role& role, const Operand<T>& operand, const Weights<T>& weights, int64_t batch,
+                    int64_t depth, int64_t width, const DeviceLimits& limits, cudaStream_t stream) {
+  const ProductPlan plan = plan_product({batch, width, depth, 1, int(sizeof(T)), operand.tensor}, limits);
+  const LaunchShape shape{dim3(unsigned(plan.row_blocks), unsigned(plan.unit_blocks)), dim3(unsigned(plan.threads)),
+                          plan.shared_bytes};
+  const auto launch_it = [&]<bool kTensor>(std::bool_constant<kTensor>) {
+    constexpr int kSmall = step_rows(1, sizeof(T), kTensor, false), kLarge = step_rows(1, sizeof(T), kTensor, true);
+    const auto kernel =
+        plan.rows == kSmall ? product_kernel<T, kSmall, kTensor, Role> : product_kernel<T, kLarge, kTensor, Role>;
+    launch("product", kernel, shape, stream, role, operand, weights, depth, width);
+  };
+  if constexpr (through_tensor_cores(sizeof(T), Precision::kTf32))
+    if (plan.tensor) return launch_it(std::true_type());
+  if constexpr (!through_tensor_cores(sizeof(T), Precision::kExact)) launch_it(std::false_type());
 }
 
 // What is left to the block of a sequence: U h, or the gradient of the cell's output.
 template <class T>
 struct ToRows {
   Sequence sequence;
-  int64_t t;
-  const T* from;  // [batch, depth], or of every row of the layout
-  bool of_all_rows;
-  int64_t depth, width;
+  int64_t t, width;
   Computed<T>* to;  // [batch, width]
 
   __device__ __forceinline__ int64_t rows() const { return sequence.rows(t); }
-  __device__ __forceinline__ int64_t sources() const { return sequence.rows(t); }
-  __device__ __forceinline__ const T* row(int64_t b) const {
-    return from + (of_all_rows ? sequence.row(t, b) : b) * depth;
+  __device__ __forceinline__ int64_t sources() const { return rows(); }
+  __device__ __forceinline__ void take(int64_t b, int64_t column, Computed<T> sum) const {
+    to[b * width + column] = sum;
   }
-  __device__ __forceinline__ void take(int64_t b, int64_t column, Computed<T> sum) const { to[b * width + column] = sum; }
 };
 
 // h from the cell's output.
@@ -64,7 +78,6 @@ struct Project {
 
   __device__ __forceinline__ int64_t rows() const { return args.walk.sequence.rows(t); }
   __device__ __forceinline__ int64_t sources() const { return rows(); }
-  __device__ __forceinline__ const T* row(int64_t b) const { return memory.unprojected + b * args.hidden; }
   __device__ __forceinline__ void take(int64_t b, int64_t unit, Computed<T> sum) const {
     finish_h<Cell>(args, memory, t, b, unit, sum);
   }
@@ -76,17 +89,14 @@ template <class T>
 struct TakeH {
   Backward<T> args;
   BackwardRows<T> memory;
-  int64_t t, gates;  // gates: of all units
-  bool carries;      // some of the gradient of h goes to the step before past U
+  int64_t t;
+  bool carries;  // some of the gradient of h goes to the step before past U
 
   __device__ __forceinline__ int64_t rows() const {
     const int64_t live = args.walk.sequence.rows(t), coming = sources();
     return live > coming ? live : coming;
   }
   __device__ __forceinline__ int64_t sources() const { return args.walk.sequence.rows(args.walk.after(t)); }
-  __device__ __forceinline__ const T* row(int64_t b) const {
-    return args.d_h_gates + args.walk.sequence.row(args.walk.after(t), b) * gates;
-  }
   __device__ __forceinline__ void take(int64_t b, int64_t unit, Computed<T> sum) const {
     using C = Computed<T>;
     const int64_t at = b * args.options.outputs + unit;
@@ -99,10 +109,13 @@ struct TakeH {
     const int64_t row = args.walk.sequence.row(t, b);
     const C past = take_gradient(args, 0, row, unit, d);
     if (carries) memory.carry[0][at] = past;
-    if (args.options.w_hr)
-      args.d_projected[row * args.options.outputs + unit] = T(d);
-    else
+    if (!args.options.w_hr) {
       memory.d_output[at] = d;
+      return;
+    }
+    const T stored = T(d);
+    args.d_projected[row * args.options.outputs + unit] = stored;
+    memory.d_projected.put(b, unit, computed(stored));
   }
 };
 
@@ -125,48 +138,68 @@ class Workspace {
   int64_t bytes_ = 0;
 };
 
-template <class Cell, class T>
-ForwardRows<T> forward_rows(const Forward<T>& args, Workspace& workspace) {
-  using C = Computed<T>;
-  const int64_t batch = args.walk.sequence.batch, hidden = args.hidden, outputs = args.options.outputs;
-  const int64_t size = Cell::kGates * hidden, projected = args.options.w_hr ? hidden : 0;
-  const int64_t waiting = args.options.gains && kOutputApart<Cell> ? batch * hidden : 0;
-  ForwardRows<T> memory{};
-  memory.gates = workspace.take<C>(batch * size);
-  memory.h = workspace.take<T>(batch * outputs);
-  memory.masked = args.options.h_mask ? workspace.take<T>(batch * outputs) : memory.h;
-  memory.state = workspace.take<C>(Cell::kStates > 1 ? batch * hidden : 0);
-  memory.fresh = workspace.take<C>(waiting);
-  memory.waiting = workspace.take<C>(args.saved ? 0 : Cell::kSaved * waiting);
-  memory.unprojected = workspace.take<T>(batch * projected);
-  memory.u_t = workspace.take<T>(outputs * size);
-  memory.w_hr_t = workspace.take<T>(projected * outputs);
-  return memory;
+template <class T>
+Operand<T> take_operand(Workspace& workspace, int64_t batch, int64_t depth, bool tensor) {
+  const int64_t width = operand_width(depth, sizeof(T), tensor);
+  return {workspace.take<T>(batch * width), width, tensor};
 }
 
+// A workspace's arrays, and how the weights lie in them.
 template <class Cell, class T>
-BackwardRows<T> backward_rows(const Backward<T>& args, Workspace& workspace) {
-  using C = Computed<T>;
-  const int64_t batch = args.walk.sequence.batch;
+struct ForwardPlan {
+  ForwardRows<T> memory{};
+  void *u, *w_hr;
+  int64_t bytes;
+
+  ForwardPlan(const Forward<T>& args, Precision precision, void* begin) {
+    using C = Computed<T>;
+    const bool tensor = through_tensor_cores(sizeof(T), precision), projected = args.options.w_hr != nullptr;
+    const int64_t batch = args.walk.sequence.batch, hidden = args.hidden, outputs = args.options.outputs;
+    const int64_t waiting = args.options.gains && kOutputApart<Cell> ? batch * hidden : 0;
+    Workspace workspace(begin);
+    memory.h_masked = take_operand<T>(workspace, batch, outputs, tensor);
+    if (projected) memory.unprojected = take_operand<T>(workspace, batch, hidden, tensor);
+    memory.gates = workspace.take<C>(batch * Cell::kGates * hidden);
+    memory.h = workspace.take<T>(batch * outputs);
+    memory.state = workspace.take<C>(Cell::kStates > 1 ? batch * hidden : 0);
+    memory.fresh = workspace.take<C>(waiting);
+    memory.waiting = workspace.take<C>(args.saved ? 0 : Cell::kSaved * waiting);
+    u = workspace.take<char>(weights_bytes(Cell::kGates * hidden, outputs, sizeof(T), tensor, false));
+    w_hr = workspace.take<char>(projected ? weights_bytes(outputs, hidden, sizeof(T), tensor, false) : 0);
+    bytes = workspace.bytes();
+  }
+};
+
+template <class Cell, class T>
+struct BackwardPlan {
   BackwardRows<T> memory{};
-  for (int s = 0; s < Cell::kStates; s++)
-    memory.carry[s] = workspace.take<C>(carries_state<Cell>(args, s) ? batch * width_of(args, s) : 0);
-  memory.d_output = workspace.take<C>(batch * args.hidden);
-  return memory;
-}
+  void *u, *w_hr;
+  int64_t bytes;
+
+  BackwardPlan(const Backward<T>& args, Precision precision, void* begin) {
+    using C = Computed<T>;
+    const bool tensor = through_tensor_cores(sizeof(T), precision), projected = args.options.w_hr != nullptr;
+    const int64_t batch = args.walk.sequence.batch, hidden = args.hidden, outputs = args.options.outputs;
+    Workspace workspace(begin);
+    memory.d_h = take_operand<T>(workspace, batch, Cell::kGates * hidden, tensor);
+    if (projected) memory.d_projected = take_operand<T>(workspace, batch, outputs, tensor);
+    for (int s = 0; s < Cell::kStates; s++)
+      memory.carry[s] = workspace.take<C>(carries_state<Cell>(args, s) ? batch * width_of(args, s) : 0);
+    memory.d_output = workspace.take<C>(batch * hidden);
+    u = workspace.take<char>(weights_bytes(Cell::kGates * hidden, outputs, sizeof(T), tensor, true));
+    w_hr = workspace.take<char>(projected ? weights_bytes(outputs, hidden, sizeof(T), tensor, true) : 0);
+    bytes = workspace.bytes();
+  }
+};
 
 // Bytes of workspace.
 template <class Cell, class T>
-int64_t normed_forward_workspace(const Forward<T>& args, const DeviceLimits&) {
-  Workspace workspace(nullptr);
-  forward_rows<Cell, T>(args, workspace);
-  return workspace.bytes();
+int64_t normed_forward_workspace(const Forward<T>& args, Precision precision, const DeviceLimits&) {
+  return ForwardPlan<Cell, T>(args, precision, nullptr).bytes;
 }
 template <class Cell, class T>
-int64_t normed_backward_workspace(const Backward<T>& args, const DeviceLimits&) {
-  Workspace workspace(nullptr);
-  backward_rows<Cell, T>(args, workspace);
-  return workspace.bytes();
+int64_t normed_backward_workspace(const Backward<T>& args, Precision precision, const DeviceLimits&) {
+  return BackwardPlan<Cell, T>(args, precision, nullptr).bytes;
 }
 
 // A block for each of so many rows.
@@ -175,6 +208,17 @@ LaunchShape row_shape(int64_t rows, int64_t columns) {
   SharedArrays shared;
   BlockSums<C>::reserve(shared);
   return {dim3(unsigned(rows)), dim3(unsigned(row_threads(columns))), shared.bytes()};
+}
+
+// A thread for each of so many numbers.
+inline LaunchShape number_shape(int64_t numbers) {
+  return {dim3(unsigned(divide_up(numbers, kRowThreads))), dim3(kRowThreads)};
+}
+
+template <class T>
+void clear_operand(const Operand<T>& operand, int64_t batch, int64_t depth, cudaStream_t stream) {
+  if (!operand.numbers || operand.width == depth) return;
+  launch("clear", clear_kernel<T>, number_shape(batch * operand.width), stream, operand.numbers, batch * operand.width);
 }
 
 template <class Cell, class Args>
@@ -189,26 +233,29 @@ void launch_normed_forward(const Forward<T>& args, Precision precision, const De
                            cudaStream_t stream) {
   using C = Computed<T>;
   const Sequence& sequence = args.walk.sequence;
-  const int64_t hidden = args.hidden, outputs = args.options.outputs, size = Cell::kGates * hidden;
-  Workspace arrays(workspace);
-  const ForwardRows<T> memory = forward_rows<Cell, T>(args, arrays);
+  const int64_t batch = sequence.batch, hidden = args.hidden, outputs = args.options.outputs;
+  const int64_t size = Cell::kGates * hidden;
+  const ForwardPlan<Cell, T> plan(args, precision, workspace);
+  const ForwardRows<T>& memory = plan.memory;
+  const bool tensor = memory.h_masked.tensor;
   if (args.options.gains)
-    launch("normalize_rows", normalize_rows_kernel<T>, row_shape<C>(sequence.steps * sequence.batch, size), stream,
-           sequence, const_cast<T*>(args.x_gates), size, args.options.gains, args.kept, kept_norm_of_x<Cell>(args));
-  launch_transpose(args.w_hh, const_cast<T*>(memory.u_t), size, outputs, stream);
-  if (args.options.w_hr) launch_transpose(args.options.w_hr, const_cast<T*>(memory.w_hr_t), outputs, hidden, stream);
-  const int64_t numbers = sequence.batch * std::max(hidden, outputs);
-  launch("start_rows", start_rows_kernel<T>, {dim3(unsigned(divide_up(numbers, kRowThreads))), dim3(kRowThreads)},
-         stream, args, memory, int64_t{Cell::kStates});
+    launch("normalize_rows", normalize_rows_kernel<T>, row_shape<C>(sequence.steps * batch, size), stream, sequence,
+           const_cast<T*>(args.x_gates), size, args.options.gains, args.kept, kept_norm_of_x<Cell>(args));
+  const auto u = prepare_weights(args.w_hh, size, outputs, tensor, false, plan.u, stream);
+  Weights<T> w_hr{};
+  if (args.options.w_hr) w_hr = prepare_weights(args.options.w_hr, outputs, hidden, tensor, false, plan.w_hr, stream);
+  clear_operand(memory.h_masked, batch, outputs, stream);
+  clear_operand(memory.unprojected, batch, hidden, stream);
+  launch("start_rows", start_rows_kernel<T>, number_shape(batch * std::max(hidden, outputs)), stream, args, memory);
   for (int64_t i = 0; i < sequence.steps; i++) {
     const int64_t t = args.walk.step(i);
-    const ToRows<T> gates{sequence, t, memory.masked, false, outputs, size, memory.gates};
-    launch_product(gates, memory.u_t, outputs, size, sequence.batch, precision, limits, stream);
-    launch("row_forward", row_forward_kernel<Cell, T>, row_shape<C>(sequence.batch, hidden), stream, args, memory, t);
+    launch_product(ToRows<T>{sequence, t, size, memory.gates}, memory.h_masked, u, batch, outputs, size, limits,
+                   stream);
+    launch("row_forward", row_forward_kernel<Cell, T>, row_shape<C>(batch, hidden), stream, args, memory, t);
     if constexpr (kOutputApart<Cell>)
       if (args.options.w_hr)
-        launch_product(Project<Cell, T>{args, memory, t}, memory.w_hr_t, hidden, outputs, sequence.batch, precision,
-                       limits, stream);
+        launch_product(Project<Cell, T>{args, memory, t}, memory.unprojected, w_hr, batch, hidden, outputs, limits,
+                       stream);
   }
 }
 
@@ -217,24 +264,29 @@ void launch_normed_backward(const Backward<T>& args, Precision precision, const 
                             cudaStream_t stream) {
   using C = Computed<T>;
   const Sequence& sequence = args.walk.sequence;
-  const int64_t hidden = args.hidden, outputs = args.options.outputs, size = Cell::kGates * hidden;
-  Workspace arrays(workspace);
-  const BackwardRows<T> memory = backward_rows<Cell, T>(args, arrays);
+  const int64_t batch = sequence.batch, hidden = args.hidden, outputs = args.options.outputs;
+  const int64_t size = Cell::kGates * hidden;
+  const BackwardPlan<Cell, T> plan(args, precision, workspace);
+  const BackwardRows<T>& memory = plan.memory;
+  const bool tensor = memory.d_h.tensor;
+  const auto u = prepare_weights(args.w_hh, size, outputs, tensor, true, plan.u, stream);
+  Weights<T> w_hr{};
+  if (args.options.w_hr) w_hr = prepare_weights(args.options.w_hr, outputs, hidden, tensor, true, plan.w_hr, stream);
+  clear_operand(memory.d_h, batch, size, stream);
+  clear_operand(memory.d_projected, batch, outputs, stream);
   for (int64_t i = sequence.steps - 1; i >= (args.d_hx[0] ? -1 : 0); i--) {
     const int64_t t = args.walk.step(i);
-    const TakeH<T> take_h{args, memory, t, size, carries_state<Cell>(args, 0)};
-    launch_product(take_h, args.w_hh, size, outputs, sequence.batch, precision, limits, stream);
+    launch_product(TakeH<T>{args, memory, t, carries_state<Cell>(args, 0)}, memory.d_h, u, batch, size, outputs, limits,
+                   stream);
     if (i < 0) break;
-    if (args.options.w_hr) {
-      const ToRows<T> d_output{sequence, t, args.d_projected, true, outputs, hidden, memory.d_output};
-      launch_product(d_output, args.options.w_hr, outputs, hidden, sequence.batch, precision, limits, stream);
-    }
-    launch("row_backward", row_backward_kernel<Cell, T>, row_shape<C>(sequence.batch, hidden), stream, args, memory, t);
+    if (args.options.w_hr)
+      launch_product(ToRows<T>{sequence, t, hidden, memory.d_output}, memory.d_projected, w_hr, batch, outputs, hidden,
+                     limits, stream);
+    launch("row_backward", row_backward_kernel<Cell, T>, row_shape<C>(batch, hidden), stream, args, memory, t);
   }
   if (args.options.gains)
-    launch("normalize_rows_backward", normalize_rows_backward_kernel<T>,
-           row_shape<C>(sequence.steps * sequence.batch, size), stream, sequence,
-           static_cast<const T*>(args.d_x_normed), args.d_x_gates, size, args.options.gains, args.kept,
+    launch("normalize_rows_backward", normalize_rows_backward_kernel<T>, row_shape<C>(sequence.steps * batch, size),
+           stream, sequence, args.d_x_normed, args.d_x_gates, size, args.options.gains, args.kept,
            kept_norm_of_x<Cell>(args));
 }
 

@@ -7,26 +7,40 @@
 
 #include "layer_norm.cuh"
 #include "rnn_unit.cuh"
+#include "tensor_product.cuh"
 
 namespace fastlm::cuda {
+
+// The left-hand side of a product, a row for each sequence, as StepProduct takes it.
+template <class T>
+struct Operand {
+  T* numbers;     // [batch, width]
+  int64_t width;  // of which the last ones may be there for their zeros
+  bool tensor;    // it goes through tensor cores
+
+  __device__ __forceinline__ void put(int64_t b, int64_t k, Computed<T> number) const {
+    numbers[b * width + k] = tensor ? operand_number<T, true>(number) : operand_number<T, false>(number);
+  }
+};
 
 // What goes from kernel to kernel and from step to step. With P = options.outputs:
 template <class T>
 struct ForwardRows {
   using C = Computed<T>;
-  C* gates;            // [batch, G * H]: the product with U
-  T* h;                // [batch, P]: the state as it is stored
-  T* masked;           // [batch, P]: what U is multiplied with; h itself without a mask
-  C* state;            // [batch, H]: the other state
+  Operand<T> h_masked;     // P: what U is multiplied with
+  Operand<T> unprojected;  // H: what w_hr is multiplied with
+  C* gates;                // [batch, G * H]: the product with U
+  T* h;                    // [batch, P]: the state as it is stored
+  C* state;                // [batch, H]: the other state
   C *fresh, *waiting;  // [batch, H], [batch, kSaved * H]: with a norm of the state, that before zoneout; what is saved
-  T* unprojected;      // [batch, H]: what w_hr is multiplied with
-  const T *u_t, *w_hr_t;  // transposed weights: [P, G * H], [H, P]
 };
 template <class T>
 struct BackwardRows {
   using C = Computed<T>;
-  C* carry[kMaxStates];  // [batch, P], [batch, H]: gradients on their way to the step before, past U
-  C* d_output;           // [batch, H]: of the cell's output
+  Operand<T> d_h;          // G * H: of U h
+  Operand<T> d_projected;  // P: of the projection's result
+  C* carry[kMaxStates];    // [batch, P], [batch, H]: gradients on their way to the step before, past U
+  C* d_output;             // [batch, H]: of the cell's output
 };
 
 // State h of a unit behind its step, from what the cell or the projection made of it.
@@ -36,21 +50,29 @@ __device__ __forceinline__ void finish_h(const Forward<T>& args, const ForwardRo
   const int64_t at = b * args.options.outputs + unit;
   const T h = T(keep_state<Cell>(args, 0, args.walk.sequence.row(t, b), unit, computed(memory.h[at]), value));
   memory.h[at] = h;
-  if (args.options.h_mask) memory.masked[at] = T(masked(args, b, unit, computed(h)));
+  memory.h_masked.put(b, unit, masked(args, b, unit, computed(h)));
   if (b >= args.walk.continuing(t) && args.hn[0]) args.hn[0][at] = h;
 }
 
-// The first step's states. A thread a number of the wider one.
+// Zeros, for what of an operand is there for them.
 template <class T>
-__global__ void __launch_bounds__(kRowThreads)
-    start_rows_kernel(Forward<T> args, ForwardRows<T> memory, int64_t states, int64_t count) {
-  const int64_t at = int64_t(blockIdx.x) * blockDim.x + threadIdx.x, outputs = args.options.outputs;
-  if (at < args.walk.sequence.batch * outputs) {
-    const T h = T(initial_state(args, 0, at / outputs, at % outputs));
-    memory.h[at] = h;
-    if (args.options.h_mask) memory.masked[at] = T(masked(args, at / outputs, at % outputs, computed(h)));
+__global__ void __launch_bounds__(kRowThreads) clear_kernel(T* numbers, int64_t count) {
+  const int64_t at = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (at < count) numbers[at] = T(0);
+}
+
+// The initial states. A thread a number of the wider one.
+template <class T>
+__global__ void __launch_bounds__(kRowThreads) start_rows_kernel(Forward<T> args, ForwardRows<T> memory) {
+  const int64_t at = int64_t(blockIdx.x) * blockDim.x + threadIdx.x, batch = args.walk.sequence.batch;
+  const int64_t outputs = args.options.outputs;
+  if (at < batch * outputs) {
+    const int64_t b = at / outputs, unit = at % outputs;
+    memory.h[at] = T(initial_state(args, 0, b, unit));
+    memory.h_masked.put(b, unit, masked(args, b, unit, computed(memory.h[at])));
   }
-  if (states > 1 && at < count) memory.state[at] = initial_state(args, 1, at / args.hidden, at % args.hidden);
+  if (memory.state && at < batch * args.hidden)
+    memory.state[at] = initial_state(args, 1, at / args.hidden, at % args.hidden);
 }
 
 // Where the norm of W x is in what forward kept of a row.
@@ -61,9 +83,8 @@ struct KeptNorm {
 // W x of all rows at once, before the steps: each row of gates, [rows, columns], is normalised in its place, without
 // the shift. kept may be null. A block for each step and sequence.
 template <class T>
-__global__ void __launch_bounds__(kRowThreads)
-    normalize_rows_kernel(Sequence sequence, T* gates, int64_t columns, const T* gain, Computed<T>* kept,
-                          KeptNorm norm) {
+__global__ void __launch_bounds__(kRowThreads) normalize_rows_kernel(Sequence sequence, T* gates, int64_t columns,
+                                                                     const T* gain, Computed<T>* kept, KeptNorm norm) {
   using C = Computed<T>;
   const int64_t t = blockIdx.x / sequence.batch, b = blockIdx.x % sequence.batch, row = sequence.row(t, b);
   if (b >= sequence.rows(t)) return;
@@ -210,7 +231,7 @@ class ForwardRow {
   // The cell's output goes to the projection, or is h.
   __device__ __forceinline__ void deliver(int64_t unit, C output) const {
     if (!args_.options.w_hr) return finish_h<Cell>(args_, memory_, t_, b_, unit, output);
-    memory_.unprojected[b_ * args_.hidden + unit] = T(output);
+    memory_.unprojected.put(b_, unit, output);
     if (kept_) kept_[layout_.unprojected + unit] = output;
   }
 
@@ -224,7 +245,7 @@ class ForwardRow {
   C* const kept_;
 };
 
-// Visit i of the walk.
+// A block a sequence.
 template <class Cell, class T>
 __global__ void __launch_bounds__(kRowThreads) row_forward_kernel(Forward<T> args, ForwardRows<T> memory, int64_t i) {
   const int64_t t = args.walk.step(i), b = blockIdx.x;
@@ -251,9 +272,11 @@ class BackwardRow {
     if constexpr (kOutputApart<Cell>) {
       if (!args_.options.gains) {
         for_columns(args_.hidden, [&](int64_t unit) {
-          Inputs in = inputs(unit);
+          const Inputs in = inputs(unit);
           finish(unit, in, Cell::backward(in.saved, in.before, in.output, in.d), args_.d_x_gates, args_.d_h_gates);
         });
+        const T* const d_h = args_.d_h_gates + row_ * G * args_.hidden;
+        for_gates([&](int64_t at) { memory_.d_h.put(b_, at, computed(d_h[at])); });
         return;
       }
     }
@@ -268,7 +291,7 @@ class BackwardRow {
     }
     T* const d_h = Cell::kGatesAdd ? args_.d_x_normed : args_.d_h_normed;
     for_columns(hidden, [&](int64_t unit) {
-      Inputs in = inputs(unit);
+      const Inputs in = inputs(unit);
       finish(unit, in, back_through_cell(unit, in, back), args_.d_x_normed, d_h);
     });
     // What finish() wrote of the row, for all to read only where a thread wrote it itself.
@@ -278,7 +301,7 @@ class BackwardRow {
     back = {};
     for_gates([&](int64_t at) { back.add(gained(at), normal[at]); });
     back.sum(sums, size, kept_[layout_.scales + 1]);
-    for_gates([&](int64_t at) { args_.d_h_gates[row_ * size + at] = T(back(gained(at), normal[at])); });
+    for_gates([&](int64_t at) { store_d_h(at, back(gained(at), normal[at])); });
   }
 
  private:
@@ -349,6 +372,13 @@ class BackwardRow {
     }
   }
 
+  // Of U h, at a gate of the row.
+  __device__ __forceinline__ void store_d_h(int64_t at, C d) const {
+    const T stored = T(d);
+    args_.d_h_gates[row_ * G * args_.hidden + at] = stored;
+    memory_.d_h.put(b_, at, computed(stored));
+  }
+
   // Calls f for the gates of this thread's units.
   template <class F>
   __device__ __forceinline__ void for_gates(const F& f) const {
@@ -365,11 +395,11 @@ class BackwardRow {
   const C* const kept_;
 };
 
-// Visit i of the walk.
+// A block a sequence.
 template <class Cell, class T>
 __global__ void __launch_bounds__(kRowThreads)
-    row_backward_kernel(Backward<T> args, BackwardRows<T> memory, int64_t i) {
-  const int64_t t = args.walk.step(i), b = blockIdx.x;
+    row_backward_kernel(Backward<T> args, BackwardRows<T> memory, int64_t t) {
+  const int64_t b = blockIdx.x;
   if (b < args.walk.sequence.rows(t)) BackwardRow<Cell, T>(args, memory, t, b).run();
 }
 
