@@ -5,6 +5,7 @@
 // between two products. What the options do and in which order is csrc/cpu's.
 #pragma once
 
+#include "../core/math.h"
 #include "layer_norm.cuh"
 #include "rnn_unit.cuh"
 #include "tensor_product.cuh"
