@@ -68,6 +68,7 @@ def rnn_layer(
     zoneout_h: float = 0.0,
     zoneout_c: float = 0.0,
     bptt_clip: float | None = None,
+    tf32: bool = False,
     all_states: bool = False,
     for_backward: bool = False,
 ) -> tuple[Tensor, list[Tensor], list[Tensor], None]:
@@ -181,6 +182,7 @@ def rnn_layer_backward(
     zoneout_h: float,
     zoneout_c: float,
     bptt_clip: float | None,
+    tf32: bool,
     output: Tensor | None,
     saved: Tensor | None,
     wants_input: bool,

@@ -40,4 +40,8 @@ template <class T>
 void rnn_backward(std::string_view cell, const Backward<T>& args, Precision precision, const DeviceLimits& limits,
                   void* workspace, Stream stream);
 
+// What U was multiplied with in each row, masked: to [rows, P], the operand of its gradient.
+template <class T>
+void recurrent_operand(const Backward<T>& args, T* to, Stream stream);
+
 }  // namespace fastlm::cuda

@@ -1,160 +1,167 @@
-// One launch a step: a block computes kStepUnits hidden units of kRows sequences.
+// One launch a step: the product with U in tiles (step_product.cuh), and behind it the cell, by the same block.
 //
-// A lane owns a unit, each warp adds up its part of the depth; the parts are summed in order through shared memory, and
-// then each thread applies the cell to its unit of its row.
+// What the product multiplies lies in the workspace, in two copies that take turns, so that a block may write its part
+// of the one while others still read the other.
 #pragma once
 
-#include "rnn_plan.h"
-#include "rnn_product.cuh"
 #include "rnn_unit.cuh"
+#include "step_operands.cuh"
 
 namespace fastlm::cuda {
 
-static_assert(kStepUnits == kWarp && kStepDepth % kStepWarps == 0);
+template <class T>
+struct StepMemory {
+  T* operand;             // [2, batch, operand_width]
+  int64_t operand_width;  // forward: of h as U is given it; backward: of the gradients of the gates
+  Computed<T>* carried;   // forward: [S - 1, batch, H], the states but h; backward: [S, batch, H], gradients past U
 
-template <class T, int kGates, int kRows>
-class StepProduct {
- public:
-  __device__ __forceinline__ StepProduct() {
-    SharedArrays shared;
-    staged_ = shared.take<T>(kStepDepth * kRows);
-    parts_ = shared.take<T>(kStepWarps * kGates * kRows * kWarp);
+  FASTLM_HD T* row(int64_t copy, int64_t batch, int64_t b) const {
+    return operand + ((copy & 1) * batch + b) * operand_width;
   }
-
-  // source(r): where row r of the left-hand side begins, [depth], or null for zeros. weights: [depth] rows of `stride`
-  // numbers, `units` units of them from this block's first one on.
-  template <class Source>
-  __device__ __forceinline__ void run(Source&& source, int64_t depth, const T* __restrict__ weights, int64_t stride,
-                                      int64_t gate_stride, int64_t units) {
-    const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-    Sums<T, kGates, kRows> sums;
-    for (int64_t first = 0; first < depth; first += kStepDepth) {
-      const int64_t here = depth - first < kStepDepth ? depth - first : kStepDepth;
-      if (first > 0) __syncthreads();  // the rows before have been used
-      for (int r = warp; r < kRows; r += kStepWarps) {
-        const T* from = source(r);
-        for (int64_t k = lane; k < here; k += kWarp) staged_[k * kRows + r] = from ? from[first + k] : T(0);
-      }
-      __syncthreads();
-      const int64_t begin = warp * (kStepDepth / kStepWarps), rest = here - begin;
-      const int64_t count = rest < kStepDepth / kStepWarps ? rest : kStepDepth / kStepWarps;
-      if (lane < units)
-        multiply(sums, weights + (first + begin) * stride + lane, stride, gate_stride, staged_ + begin * kRows, count);
-    }
-    FASTLM_UNROLL
-    for (int g = 0; g < kGates; g++) {
-      FASTLM_UNROLL
-      for (int r = 0; r < kRows; r++) *part(warp, g, r, lane) = sums.v[g][r];
-    }
-    __syncthreads();
-  }
-
-  __device__ __forceinline__ Pack<T, kGates> sum(int r, int lane) const {
-    Pack<T, kGates> total;
-    FASTLM_UNROLL
-    for (int g = 0; g < kGates; g++) {
-      total[g] = *part(0, g, r, lane);
-      for (int warp = 1; warp < kStepWarps; warp++) total[g] += *part(warp, g, r, lane);
-    }
-    return total;
-  }
-
- private:
-  __device__ __forceinline__ T* part(int warp, int g, int r, int lane) const {
-    return parts_ + ((warp * kGates + g) * kRows + r) * kWarp + lane;
-  }
-
-  T* staged_;  // [kStepDepth][kRows]
-  T* parts_;   // [kStepWarps][kGates][kRows][kWarp]
 };
 
-// Visit i of the walk. packed: U transposed, [H, G * H].
-template <class Cell, class T, int kRows>
-__global__ void __launch_bounds__(kStepThreads, 2)
-    step_forward_kernel(RnnForward<T> args, const T* __restrict__ packed, int64_t i) {
-  constexpr int G = Cell::kGates, S = Cell::kStates;
+// Blocks that a multiprocessor has registers for: the sums of the largest tiles take most of them.
+constexpr int step_blocks(int rows) { return rows == 64 ? 1 : 2; }
+
+// Visit i of the walk: reads copy i % 2 of h and writes the other one. Where a sequence begins, both have its initial
+// state, until its own first step.
+template <class Cell, class T, int kRows, bool kTensor>
+__global__ void __launch_bounds__(kStepThreads, step_blocks(kRows))
+    step_forward_kernel(Forward<T> args, StepWeights<T, kTensor> weights, StepMemory<T> memory, int64_t i) {
+  using C = Computed<T>;
+  using Product = StepProduct<T, Cell::kGates, kRows, kTensor>;
+  constexpr int S = Cell::kStates;
   const Walk& walk = args.walk;
-  const int64_t hidden = args.hidden, t = walk.step(i), begin = int64_t(blockIdx.x) * kRows;
-  const int64_t first = int64_t(blockIdx.y) * kStepUnits, before = walk.before(t), continued = walk.continued(t);
+  const int64_t hidden = args.hidden, batch = walk.sequence.batch, t = walk.step(i);
+  const int64_t begin = int64_t(blockIdx.x) * kRows, first = int64_t(blockIdx.y) * Product::kUnits;
   const int live = live_rows(walk.sequence, t, begin, kRows);
   if (live == 0) return;
-  StepProduct<T, G, kRows> product;
-  const auto h_before = [&](int r) -> const T* {
-    const int64_t b = begin + r;
-    if (r >= live) return nullptr;
-    if (b < continued) return args.output + walk.sequence.row(before, b) * args.output_stride;
-    return args.hx[0] ? args.hx[0] + b * hidden : nullptr;
-  };
-  product.run(h_before, hidden, packed + first, G * hidden, hidden, hidden - first);
 
-  const int lane = threadIdx.x % kWarp;
-  const int64_t unit = first + lane;
-  if (unit >= hidden) return;
-  for (int r = threadIdx.x / kWarp; r < live; r += kStepWarps) {
-    const int64_t b = begin + r, row = walk.sequence.row(t, b);
-    Pack<T, S> state;
+  Pack<C, Cell::kGates> x[Product::kOwn];  // on their way while the product is made
+  Product::for_own(live, hidden - first, [&](int own, int r, int unit) {
+    x[own] = load_x_gates<Cell, T>(args, walk.sequence.row(t, begin + r), first + unit);
+  });
+  Product product;
+  const auto h_before = [&](int r) { return r < live ? memory.row(i, batch, begin + r) : nullptr; };
+  product.run(h_before, args.options.outputs, weights.from(first), weights.stride, weights.gate_stride, hidden - first);
+
+  Product::for_own(live, hidden - first, [&](int own, int r, int tile_unit) {
+    const int64_t b = begin + r, unit = first + tile_unit, row = walk.sequence.row(t, b);
+    const auto carried = [&](int s) { return memory.carried + ((s - 1) * batch + b) * hidden + unit; };
+    const bool goes_on = b < walk.continued(t);
+    Pack<C, S> state{};
+    if (Cell::kDirectPath || args.options.zoneout.p[0] > 0)
+      state[0] = goes_on ? computed(args.output[walk.sequence.row(walk.before(t), b) * args.output_stride + unit])
+                         : initial_state(args, 0, b, unit);
     FASTLM_UNROLL
-    for (int s = 0; s < S; s++) state[s] = state_before<Cell>(args, s, t, b, unit);
-    finish_forward<Cell>(args, row, unit, load_x_gates<Cell>(args, row, unit), product.sum(r, lane), state);
-    if (b >= walk.continuing(t)) store_states<Cell>(args.hn, b, hidden, unit, state);
-  }
+    for (int s = 1; s < S; s++) state[s] = goes_on ? *carried(s) : initial_state(args, s, b, unit);
+    finish_forward<Cell, T>(args, row, unit, x[own], product.sum(r, tile_unit), state);
+    FASTLM_UNROLL
+    for (int s = 1; s < S; s++) *carried(s) = state[s];
+    memory.row(i + 1, batch, b)[unit] = operand_number<T, kTensor>(masked(args, b, unit, state[0]));
+    if (b >= walk.continuing(t)) store_states<Cell>(args, args.hn, b, unit, state);
+  });
 }
 
-// Visit i of the walk, on the way back from the last to -1. A sequence that has a row at the step after takes its
-// gradient through U; if it has none at this step, that is the gradient of its initial states.
-// carry: [S, batch, H], gradients on their way to the step before past U.
-template <class Cell, class T, int kRows>
-__global__ void __launch_bounds__(kStepThreads, 2) step_backward_kernel(RnnBackward<T> args, T* carry, int64_t i) {
+// Visit i of the walk, on the way back from the last to -1: writes copy i % 2 of the gradients of the gates and reads
+// the other one, of the step after. A sequence that has a row there takes its gradient through U; if it has none at
+// this step, that is the gradient of its initial states.
+template <class Cell, class T, int kRows, bool kTensor>
+__global__ void __launch_bounds__(kStepThreads, 2)
+    step_backward_kernel(Backward<T> args, StepWeights<T, kTensor> weights, StepMemory<T> memory, int64_t i) {
+  using C = Computed<T>;
+  using Product = StepProduct<T, 1, kRows, kTensor>;
   constexpr int G = Cell::kGates, S = Cell::kStates;
   const Walk& walk = args.walk;
-  const int64_t hidden = args.hidden, batch = walk.sequence.batch, begin = int64_t(blockIdx.x) * kRows;
-  const int64_t first = int64_t(blockIdx.y) * kStepUnits, t = walk.step(i), after = walk.after(t);
+  const int64_t hidden = args.hidden, batch = walk.sequence.batch, t = walk.step(i), after = walk.after(t);
+  const int64_t begin = int64_t(blockIdx.x) * kRows, first = int64_t(blockIdx.y) * Product::kUnits;
   const int live = live_rows(walk.sequence, t, begin, kRows), coming = live_rows(walk.sequence, after, begin, kRows);
   if (live == 0 && coming == 0) return;
-  StepProduct<T, 1, kRows> product;
-  const auto d_gates_after = [&](int r) -> const T* {
-    return r < coming ? args.d_h_gates + walk.sequence.row(after, begin + r) * G * hidden : nullptr;
-  };
-  if (coming > 0) product.run(d_gates_after, G * hidden, args.w_hh + first, hidden, 0, hidden - first);
+  Product product;
+  const auto d_gates_after = [&](int r) { return r < coming ? memory.row(i + 1, batch, begin + r) : nullptr; };
+  if (coming > 0)
+    product.run(d_gates_after, G * hidden, weights.from(first), weights.stride, weights.gate_stride, hidden - first);
 
-  const int lane = threadIdx.x % kWarp;
-  const int64_t unit = first + lane;
-  if (unit >= hidden) return;
-  for (int r = threadIdx.x / kWarp; r < live || r < coming; r += kStepWarps) {
-    const int64_t b = begin + r;
-    const auto carried = [&](int s) { return carry + (s * batch + b) * hidden + unit; };
-    Pack<T, S> d;
+  Product::for_tile(live > coming ? live : coming, hidden - first, [&](int r, int tile_unit) {
+    const int64_t b = begin + r, unit = first + tile_unit;
+    const auto carried = [&](int s) { return memory.carried + (s * batch + b) * hidden + unit; };
+    Pack<C, S> d;
     FASTLM_UNROLL
     for (int s = 0; s < S; s++)
-      d[s] = r >= coming ? args.grad_hn[s][b * hidden + unit] : carries<Cell>(s) ? *carried(s) : T(0);
-    if (r < coming) d[0] += product.sum(r, lane)[0];
-    if (r < live) {
-      finish_backward<Cell>(args, t, b, unit, d);
-      FASTLM_UNROLL
-      for (int s = 0; s < S; s++)
-        if (carries<Cell>(s)) *carried(s) = d[s];
-    } else {
-      store_states<Cell>(args.d_hx, b, hidden, unit, d);
-    }
-  }
+      d[s] = r >= coming                    ? computed(args.grad_hn[s][b * hidden + unit])
+             : carries_state<Cell>(args, s) ? *carried(s)
+                                            : C(0);
+    if (r < coming) d[0] += masked(args, b, unit, product.sum(r, tile_unit)[0]);
+    if (r >= live) return store_states<Cell>(args, args.d_hx, b, unit, d);
+    const auto d_gates = finish_backward<Cell, T>(args, t, b, unit, d);
+    FASTLM_UNROLL
+    for (int g = 0; g < G; g++) memory.row(i, batch, b)[g * hidden + unit] = operand_number<T, kTensor>(d_gates[g]);
+    FASTLM_UNROLL
+    for (int s = 0; s < S; s++)
+      if (carries_state<Cell>(args, s)) *carried(s) = d[s];
+  });
 }
 
-inline constexpr int kTransposeTile = kWarp;
+inline LaunchShape launch_shape(const ProductPlan& plan) {
+  return {dim3(unsigned(plan.row_blocks), unsigned(plan.unit_blocks)), dim3(unsigned(plan.threads)), plan.shared_bytes};
+}
 
-// to[k][n] = from[n][k], n < rows, k < columns: through shared memory, so that both sides move whole lines.
+// Calls function<kRows, kTensor>() for the tile of a plan.
+template <class T, int kGates, class Function>
+void with_tile(const ProductPlan& plan, Function&& function) {
+  const auto with_rows = [&]<bool kTensor>() {
+    constexpr int kLarge = step_rows(kGates, sizeof(T), kTensor, true);
+    constexpr int kSmall = step_rows(kGates, sizeof(T), kTensor, false);
+    if (plan.rows == kLarge) return function.template operator()<kLarge, kTensor>();
+    function.template operator()<kSmall, kTensor>();
+  };
+  if constexpr (sizeof(T) == 2)
+    with_rows.template operator()<true>();
+  else if constexpr (sizeof(T) == 8)
+    with_rows.template operator()<false>();
+  else if (plan.tensor)
+    with_rows.template operator()<true>();
+  else
+    with_rows.template operator()<false>();
+}
+
 template <class T>
-__global__ void __launch_bounds__(kStepThreads, 2)
-    transpose_kernel(const T* from, T* to, int64_t rows, int64_t columns) {
-  SharedArrays shared;
-  T* tile = shared.take<T>(kTransposeTile * padded(kTransposeTile));
-  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
-  const int64_t n0 = int64_t(blockIdx.x) * kTransposeTile, k0 = int64_t(blockIdx.y) * kTransposeTile;
-  for (int n = warp; n < kTransposeTile; n += kStepWarps)
-    if (n0 + n < rows && k0 + lane < columns)
-      tile[n * padded(kTransposeTile) + lane] = from[(n0 + n) * columns + k0 + lane];
-  __syncthreads();
-  for (int k = warp; k < kTransposeTile; k += kStepWarps)
-    if (k0 + k < columns && n0 + lane < rows) to[(k0 + k) * rows + n0 + lane] = tile[lane * padded(kTransposeTile) + k];
+StepMemory<T> step_memory(const StepPlan& plan, void* workspace) {
+  char* const bytes = static_cast<char*>(workspace);
+  return {reinterpret_cast<T*>(bytes + plan.operand), plan.operand_width,
+          reinterpret_cast<Computed<T>*>(bytes + plan.carried)};
+}
+
+template <class Cell, class T>
+void launch_step_forward(const Forward<T>& args, const StepPlan& plan, void* workspace, cudaStream_t stream) {
+  const int64_t P = args.options.outputs, batch = args.walk.sequence.batch;
+  const auto memory = step_memory<T>(plan, workspace);
+  T* const copy = reinterpret_cast<T*>(static_cast<char*>(workspace) + plan.weights);
+  with_tile<T, Cell::kGates>(plan, [&]<int kRows, bool kTensor>() {
+    const auto weights =
+        prepare_weights<T, kTensor>(args.w_hh, Cell::kGates * args.hidden, P, args.hidden, false, copy, stream);
+    launch_begin<T, kTensor>(args.hx[0], args.options.h_mask, batch, P, memory.operand_width, memory.operand, stream);
+    for (int64_t i = 0; i < args.walk.sequence.steps; i++)
+      launch("step_forward", step_forward_kernel<Cell, T, kRows, kTensor>, launch_shape(plan), stream, args, weights,
+             memory, i);
+  });
+}
+
+template <class Cell, class T>
+void launch_step_backward(const Backward<T>& args, const StepPlan& plan, void* workspace, cudaStream_t stream) {
+  const int64_t depth = Cell::kGates * args.hidden, P = args.options.outputs, batch = args.walk.sequence.batch;
+  const auto memory = step_memory<T>(plan, workspace);
+  T* const copy = reinterpret_cast<T*>(static_cast<char*>(workspace) + plan.weights);
+  bool initial = false;  // whether gradients of initial states are wanted
+  for (int s = 0; s < Cell::kStates; s++) initial = initial || args.d_hx[s];
+  with_tile<T, 1>(plan, [&]<int kRows, bool kTensor>() {
+    const auto weights = prepare_weights<T, kTensor>(args.w_hh, depth, P, P, true, copy, stream);
+    if (memory.operand_width > depth)
+      launch_begin<T, kTensor>(nullptr, nullptr, batch, depth, memory.operand_width, memory.operand, stream);
+    for (int64_t i = args.walk.sequence.steps - 1; i >= (initial ? -1 : 0); i--)
+      launch("step_backward", step_backward_kernel<Cell, T, kRows, kTensor>, launch_shape(plan), stream, args, weights,
+             memory, i);
+  });
 }
 
 }  // namespace fastlm::cuda

@@ -60,14 +60,8 @@ inline Tensor add(const Tensor& a, const Tensor& b) { return torch::stable::subt
 inline void copy(const Tensor& to, const Tensor& from) { torch::stable::copy_(const_cast<Tensor&>(to), from); }
 inline Tensor transposed(const Tensor& matrix) { return torch::stable::transpose(matrix, 0, 1); }
 inline Tensor concatenate(const Tensors& parts) { return call_aten("aten::cat", "", parts, int64_t(0)); }
-inline Tensor select_rows(const Tensor& table, const Tensor& rows) {
-  return call_aten("aten::index_select", "", table, int64_t(0), rows);
-}
 inline Tensor sum_rows(const Tensor& tensor) {
   return torch::stable::sum(tensor, std::vector<int64_t>{0}, false, std::nullopt);
-}
-inline Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t end) {
-  return torch::stable::narrow(const_cast<Tensor&>(tensor), 0, begin, end - begin);
 }
 
 // Calls function(T()) with the C++ type of a float32 or float64 tensor.

@@ -1,37 +1,9 @@
 // Dropout on a GPU.
-#include "../cuda/dropout.h"
 #include "cuda.h"
-#include "dropout.h"
+#include "dropout_gpu.h"
 
 namespace fastlm {
-namespace {
 
-struct Gpu {
-  static void run(const Tensor& seed, double p, const Tensor& input, const Tensor& output) {
-    const OnDeviceOf device(input);
-    cuda::dropout(number_of(input.scalar_type()), seed.const_data_ptr<int64_t>(), p, input.const_data_ptr(),
-                  output.mutable_data_ptr(), input.numel(), device.stream());
-  }
-
- private:
-  static cuda::Number number_of(ScalarType type) {
-    switch (type) {
-      case ScalarType::Float:
-        return cuda::Number::kFloat;
-      case ScalarType::Double:
-        return cuda::Number::kDouble;
-      case ScalarType::Half:
-        return cuda::Number::kHalf;
-      default:
-        check(type == ScalarType::BFloat16, "dropout: expected a floating point tensor, got ",
-              torch::headeronly::toString(type));
-        return cuda::Number::kBFloat16;
-    }
-  }
-};
-
-}  // namespace
-
-STABLE_TORCH_LIBRARY_IMPL(fastlm, CUDA, m) { m.impl("dropout", TORCH_BOX(&dropout<Gpu>)); }
+STABLE_TORCH_LIBRARY_IMPL(fastlm, CUDA, m) { m.impl("dropout", TORCH_BOX(&dropout<GpuDropout<OnDeviceOf>>)); }
 
 }  // namespace fastlm

@@ -38,8 +38,6 @@ struct Regularization {
   std::optional<Tensor> h_mask, zoneout_seed;
   double zoneout_h, zoneout_c;
   std::optional<double> bptt_clip;
-
-  bool any() const { return h_mask || zoneout_h > 0 || zoneout_c > 0 || bptt_clip; }
 };
 
 // The layout of the rows, with the arrays that it points to (on the host).
@@ -78,25 +76,28 @@ struct Layout {
   }
 };
 
-// Tensors are dense and of the number type to compute in: float32 for the 16-bit types.
+// Tensors are dense; of the number type to compute in where `widens` (float32 for the 16-bit types), else as they are
+// stored.
 struct Layer {
   std::string cell;
   CellTraits traits;
   Weights weights;
   Regularization regularization;
   ScalarType storage;  // of the tensors that came, and go
-  Tensor input;        // [N, input_size]
-  Tensors hx;          // a state each: [D, batch, width(s)]; empty: zeros
+  bool widens;
+  Tensor input;  // [N, input_size]
+  Tensors hx;    // a state each: [D, batch, width(s)]; empty: zeros
   Layout layout;
   int64_t hidden, outputs;
 
   Layer(const Tensor& x, const Tensors& states, Weights w, const std::optional<Tensor>& batch_sizes,
-        const std::string& name, Regularization r)
+        const std::string& name, Regularization r, bool widens)
       : cell(name),
         traits(traits_of(name)),
         weights(std::move(w)),
         regularization(std::move(r)),
         storage(x.scalar_type()),
+        widens(widens),
         layout(x, batch_sizes) {
     const int64_t D = weights.directions();
     check(D == 1 || D == 2, "rnn_layer: expected weights for 1 or 2 directions, got ", D);
@@ -138,12 +139,18 @@ struct Layer {
 
   // The same tensor to compute with, and one that was computed, as it is stored.
   Tensor dense(const Tensor& tensor) const {
-    const Tensor wide = is_half() ? torch::stable::to(tensor, ScalarType::Float) : tensor;
+    const Tensor wide = widens && is_half() ? torch::stable::to(tensor, ScalarType::Float) : tensor;
     return wide.is_contiguous() ? wide : torch::stable::contiguous(wide);
   }
-  Tensor stored(const Tensor& tensor) const { return is_half() ? torch::stable::to(tensor, storage) : tensor; }
+  Tensor stored(const Tensor& tensor) const {
+    return widens && is_half() ? torch::stable::to(tensor, storage) : tensor;
+  }
 
   Tensor empty(std::vector<int64_t> shape) const { return torch::stable::new_empty(input, shape); }
+  // Of the numbers that are computed with.
+  Tensor empty_computed(std::vector<int64_t> shape) const {
+    return torch::stable::new_empty(input, shape, is_half() ? ScalarType::Float : storage);
+  }
   // Of a state of every step, both directions side by side, `width` numbers each.
   std::vector<int64_t> step_shape(int64_t width) const {
     width *= weights.directions();
@@ -161,25 +168,6 @@ struct Layer {
   int64_t saved_width() const { return traits.slots * hidden + kept().width; }
   int64_t saved_offset(int64_t d) const { return d * layout.rows * saved_width(); }
   int64_t kept_offset(int64_t d) const { return saved_offset(d) + layout.rows * traits.slots * hidden; }
-
-  // h before each row's step, [N, H]: the operand of the gradient of U.
-  Tensor hidden_before(const Tensor& output, int64_t d) const {
-    const Tensor all = torch::stable::reshape(output, {layout.rows, weights.directions() * hidden});
-    const Tensor h = torch::stable::narrow(const_cast<Tensor&>(all), 1, d * hidden, hidden);
-    const Tensor start =
-        hx.empty() ? torch::stable::new_zeros(input, {layout.batch, hidden}) : torch::stable::select(hx[0], 0, d);
-    const int64_t rest = layout.rows - layout.batch;
-    if (layout.batch_sizes.empty())
-      return d == 0 ? concatenate({start, rows_of(h, 0, rest)})
-                    : concatenate({rows_of(h, layout.batch, layout.rows), start});
-    const Walk walk = layout.walk(d == 1);
-    const Tensor index = torch::stable::empty({layout.rows}, ScalarType::Long);
-    int64_t* at = index.mutable_data_ptr<int64_t>();
-    for (int64_t t = 0; t < layout.steps; t++)
-      for (int64_t b = 0; b < layout.batch_sizes[t]; b++)
-        *at++ = b < walk.continued(t) ? walk.sequence.row(walk.before(t), b) : layout.rows + b;
-    return select_rows(concatenate({h, start}), torch::stable::to(index, input.device()));
-  }
 
  private:
   bool is_half() const { return storage == ScalarType::Half || storage == ScalarType::BFloat16; }

@@ -74,9 +74,10 @@ class _Options(NamedTuple):
     zoneout_h: float
     zoneout_c: float
     bptt_clip: float | None
+    tf32: bool
 
     def arguments(self, lists: Sequence[Any]) -> tuple[Any, ...]:
-        """The middle of the operators' arguments, from hx to bptt_clip."""
+        """The middle of the operators' arguments, from hx to tf32."""
         return *lists[:5], *self[:2], *lists[5:], *self[2:]
 
 
@@ -103,7 +104,8 @@ def rnn_layer(
 
     Below, T is the number of steps, B the batch, I the input size, H the hidden size, P the size of h (H, or that of a
     projection), G the gates of the cell, D the directions (1 or 2: the length of ``w_ih``). All tensors have one dtype:
-    float32, float64, float16 or bfloat16; the 16-bit ones are computed in float32.
+    float32, float64, float16 or bfloat16; the 16-bit ones are computed in float32. On a GPU the products of float32 are
+    rounded to TF32 if ``torch.backends.cuda.matmul.fp32_precision`` is ``"tf32"``.
 
     Args:
         input: [T, B, I], or the [N, I] data of a PackedSequence.
@@ -143,7 +145,8 @@ def rnn_layer(
         (tensor([2., 2., 2.]), tensor([[[2.]]]))
     """
     lists = (hx, w_ih, w_hh, b_ih, b_hh, w_hr, gains)
-    options = _Options(batch_sizes, cell, h_mask, zoneout_seed, zoneout_h, zoneout_c, bptt_clip)
+    tf32 = input.is_cuda and torch.backends.cuda.matmul.fp32_precision == "tf32"
+    options = _Options(batch_sizes, cell, h_mask, zoneout_seed, zoneout_h, zoneout_c, bptt_clip, tf32)
     if torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled(input.device.type):
         dtype = torch.get_autocast_dtype(input.device.type)
         input, lists, options = tree_map(lambda leaf: _cast(leaf, dtype), (input, lists, options))
@@ -175,7 +178,7 @@ def _cast(leaf: Any, dtype: torch.dtype) -> Any:
 def _fake_forward(  # type: ignore[no-untyped-def]
     input, hx, w_ih, w_hh, b_ih, b_hh, batch_sizes, cell, w_hr, gains, *others
 ):
-    _, zoneout_seed, zoneout_h, _, _, all_states, for_backward = others
+    _, zoneout_seed, zoneout_h, _, _, _, all_states, for_backward = others
     traits = cell_traits(cell)
     directions, hidden = len(w_ih), w_ih[0].shape[0] // traits.gates
     outputs = w_hr[0].shape[0] if w_hr else hidden
@@ -217,7 +220,7 @@ def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
 def _backward(ctx, grad_output, grad_hn, grad_states, _):  # type: ignore[no-untyped-def]
     wants = ctx.needs_input_grad
     d_input, *lists, d_w_hr, d_gains = _gradients(ctx, grad_output, grad_hn, grad_states, wants[0], any(wants[1]))
-    return d_input, *lists, None, None, d_w_hr, d_gains, *[None] * 7
+    return d_input, *lists, None, None, d_w_hr, d_gains, *[None] * 8
 
 
 def _save(ctx, input, lists, options, output, saved):  # type: ignore[no-untyped-def]
@@ -295,7 +298,7 @@ def _backward_backward(ctx, *grads):  # type: ignore[no-untyped-def]
         second = iter(torch.autograd.grad(ys, leaves, gs, allow_unused=True, create_graph=create_graph))
     d_grad_output, d_input = next(second), next(second)
     d_grad_hn, d_grad_states, *d_lists, d_w_hr, d_gains = ([next(second) for _ in range(n)] for n in ctx.lengths)
-    return d_grad_output, d_grad_hn, d_grad_states, d_input, *d_lists, None, None, d_w_hr, d_gains, *[None] * 9
+    return d_grad_output, d_grad_hn, d_grad_states, d_input, *d_lists, None, None, d_w_hr, d_gains, *[None] * 10
 
 
 def _flatten(results):  # type: ignore[no-untyped-def]

@@ -28,6 +28,12 @@ def flatten(args, options=NO_OPTIONS):
     return [input, *(tensor for tensors in (*lists, options["w_hr"], options["gains"]) for tensor in tensors)]
 
 
+def positional(options):
+    """The options as the operators take them, with tf32."""
+    *others, all_states = options.values()
+    return [*others, False, all_states]
+
+
 def as_function(args, layer=ops.rnn_layer, options=NO_OPTIONS):
     """The layer as a function of its tensors alone, for gradcheck."""
 
@@ -124,13 +130,13 @@ def test_opcheck(sample, device):
     args, options = sample.make(torch.float32, device), sample.make_options(torch.float32, device)
     if sample.lengths and not sample.hx:
         pytest.skip("the batch of hn depends on data: opcheck has no number for it")
-    result = torch.library.opcheck(torch.ops.fastlm.rnn_layer.default, (*args, *options.values(), True))
+    result = torch.library.opcheck(torch.ops.fastlm.rnn_layer.default, (*args, *positional(options), True))
     assert set(result.values()) == {"SUCCESS"}
 
 
 @pytest.mark.parametrize("sample", [s for s in rnn_samples() + option_samples() if s.hx][::6], ids=str)
 def test_opcheck_of_the_backward(sample, device):
-    args, options = sample.make(torch.float32, device), [*sample.make_options(torch.float32, device).values()]
+    args, options = sample.make(torch.float32, device), positional(sample.make_options(torch.float32, device))
     with torch.no_grad():
         output, hn, states, saved = torch.ops.fastlm.rnn_layer(*args, *options, True)
     grads = torch.randn_like(output), [torch.randn_like(h) for h in hn], [torch.randn_like(c) for c in states]

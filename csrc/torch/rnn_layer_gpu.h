@@ -1,0 +1,96 @@
+// One recurrent layer on a GPU: the products before and behind the steps are torch's, the steps are csrc/cuda's.
+//
+// Everything is enqueued on the device's stream, where all memory used here was allocated too: so torch may give it to
+// others as soon as a tensor is gone, and a later use waits for ours.
+#pragma once
+
+#include <type_traits>
+
+#include "../cuda/rnn.h"
+#include "../cuda/upload.h"
+#include "arguments.h"
+#include "gate_gradients.h"
+
+namespace fastlm {
+
+// Calls function(std::type_identity<T>()) with the number type of a tensor.
+template <class Function>
+void with_number(const char* op, ScalarType type, Function&& function) {
+  if (type == ScalarType::Float) return function(std::type_identity<float>());
+  if (type == ScalarType::Double) return function(std::type_identity<double>());
+  if (type == ScalarType::Half) return function(std::type_identity<__half>());
+  check(type == ScalarType::BFloat16, op, ": expected float32, float64, float16 or bfloat16, got ",
+        torch::headeronly::toString(type));
+  function(std::type_identity<__nv_bfloat16>());
+}
+
+// Device(tensor) makes the tensor's device current; stream() is the one to enqueue on.
+template <class Device>
+class GpuLayer {
+ public:
+  static constexpr bool kWidens = false;
+
+  GpuLayer(const Layer& layer, bool tf32)
+      : layer_(layer),
+        device_(layer.input),
+        limits_(cuda::device_limits()),
+        precision_(tf32 ? cuda::Precision::kTf32 : cuda::Precision::kExact) {
+    const Layout& layout = layer.layout;
+    if (layout.batch_sizes.empty()) return;
+    walk_arrays_ = torch::stable::new_empty(layer.input, {2 * layout.steps}, ScalarType::Long);
+    int64_t* const on_device = mutable_data<int64_t>(*walk_arrays_);
+    cuda::upload(layout.batch_sizes.data(), layout.steps, on_device, device_.stream());
+    cuda::upload(layout.offsets.data(), layout.steps, on_device + layout.steps, device_.stream());
+  }
+
+  void forward(LayerResults& results) const {
+    for (int64_t d = 0; d < layer_.weights.directions(); d++) {
+      const Tensor x_gates = mm(layer_.input, transposed(layer_.weights.w_ih[d]));
+      with_number("rnn_layer", layer_.storage, [&]<class T>(std::type_identity<T>) {
+        cuda::Forward<T> args{};
+        fill(args, d, results);
+        args.x_gates = data<T>(x_gates);
+        const Tensor space = workspace(cuda::forward_workspace<T>(layer_.cell, args, precision_, limits_));
+        cuda::rnn_forward<T>(layer_.cell, args, precision_, limits_, space.mutable_data_ptr(), device_.stream());
+      });
+    }
+  }
+
+  void backward(LayerGradients& gradients) const {
+    for (int64_t d = 0; d < layer_.weights.directions(); d++) {
+      const GateGradients gates(layer_, d);
+      const Tensor before = layer_.empty({layer_.layout.rows, layer_.outputs});
+      with_number("rnn_layer_backward", layer_.storage, [&]<class T>(std::type_identity<T>) {
+        cuda::Backward<T> args{};
+        fill(args, d, gradients);
+        gates.fill(args);
+        const Tensor space = workspace(cuda::backward_workspace<T>(layer_.cell, args, precision_, limits_));
+        cuda::rnn_backward<T>(layer_.cell, args, precision_, limits_, space.mutable_data_ptr(), device_.stream());
+        cuda::recurrent_operand<T>(args, mutable_data<T>(before), device_.stream());
+      });
+      gates.reduce(gradients, before);
+    }
+  }
+
+ private:
+  template <class Args, class Tensors>
+  void fill(Args& args, int64_t d, const Tensors& tensors) const {
+    Walk walk = layer_.layout.walk(d == 1);
+    if (walk_arrays_) {
+      walk.sequence.batch_sizes = data<int64_t>(*walk_arrays_);
+      walk.sequence.offsets = walk.sequence.batch_sizes + layer_.layout.steps;
+    }
+    fill_arguments(args, layer_, d, walk, tensors);
+    if (const auto& seed = layer_.regularization.zoneout_seed) args.options.zoneout.seed_at = data<int64_t>(*seed);
+  }
+
+  Tensor workspace(int64_t bytes) const { return torch::stable::new_empty(layer_.input, {bytes}, ScalarType::Byte); }
+
+  const Layer& layer_;
+  Device device_;
+  cuda::DeviceLimits limits_;
+  cuda::Precision precision_;
+  std::optional<Tensor> walk_arrays_;  // batch sizes, offsets: [2 * steps] int64, on the device
+};
+
+}  // namespace fastlm
