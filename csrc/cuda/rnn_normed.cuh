@@ -12,16 +12,29 @@
 #include <algorithm>
 
 #include "rnn_rows.cuh"
-#include "step_weights.cuh"
+#include "rnn_step.cuh"
 
 namespace fastlm::cuda {
+
+// A block for each of so many rows.
+template <class C>
+LaunchShape row_shape(int64_t rows, int64_t columns) {
+  SharedArrays shared;
+  BlockSums<C>::reserve(shared);
+  return {dim3(unsigned(rows)), dim3(unsigned(row_threads(columns))), shared.bytes()};
+}
+
+// A thread for each of so many numbers.
+inline LaunchShape number_shape(int64_t numbers) {
+  return {dim3(unsigned(divide_up(numbers, kRowThreads))), dim3(kRowThreads)};
+}
 
 // A product of a step: operand x weights, [rows, depth] x [depth, width], for a Role that knows
 //   rows(), sources()   sequences that it is about, and of how many there is a product; the sum of the others is 0
 //   take(b, column, sum)
 template <class T, int kRows, bool kTensor, class Role>
 __global__ void __launch_bounds__(kStepThreads, 2)
-    product_kernel(Role role, Operand<T> operand, Weights<T> weights, int64_t depth, int64_t width) {
+    product_kernel(Role role, Operand<T> operand, StepWeights<T, kTensor> weights, int64_t depth, int64_t width) {
   using Product = StepProduct<T, 1, kRows, kTensor>;
   const int64_t begin = int64_t(blockIdx.x) * kRows, first = int64_t(blockIdx.y) * Product::kUnits;
   const int64_t rows = role.rows() - begin, sources = role.sources() - begin;
@@ -30,29 +43,54 @@ __global__ void __launch_bounds__(kStepThreads, 2)
   const auto source = [&](int r) -> const T* {
     return r < sources ? operand.numbers + (begin + r) * operand.width : nullptr;
   };
-  if (sources > 0)
-    product.run(source, depth, weights.numbers + first * (kTensor ? weights.stride : 1), weights.stride, 0,
-                width - first);
-  product.for_tile(rows < kRows ? int(rows) : kRows, width - first, [&](int r, int unit) {
+  if (sources > 0) product.run(source, depth, weights.from(first), weights.stride, weights.gate_stride, width - first);
+  Product::for_tile(rows < kRows ? int(rows) : kRows, width - first, [&](int r, int unit) {
     role.take(begin + r, first + unit, r < sources ? product.sum(r, unit)[0] : Computed<T>(0));
   });
 }
 
-template <class T, class Role>
-void launch_product(const Role& role, const Operand<T>& operand, const Weights<T>& weights, int64_t batch,
-                    int64_t depth, int64_t width, const DeviceLimits& limits, cudaStream_t stream) {
-  const ProductPlan plan = plan_product({batch, width, depth, 1, int(sizeof(T)), operand.tensor}, limits);
-  const LaunchShape shape{dim3(unsigned(plan.row_blocks), unsigned(plan.unit_blocks)), dim3(unsigned(plan.threads)),
-                          plan.shared_bytes};
-  const auto launch_it = [&]<bool kTensor>(std::bool_constant<kTensor>) {
+// One of a step's products, whatever its Role: the weights, laid out for it, and the launch.
+template <class T, bool kTensor>
+class RowsProduct {
+ public:
+  // weights: [rows, columns]; null: there is no such product. copy: in the workspace.
+  RowsProduct(const T* weights, int64_t rows, int64_t columns, bool backward, void* copy, const Operand<T>& operand,
+              int64_t batch, const DeviceLimits& limits, cudaStream_t stream)
+      : operand_(operand), depth_(backward ? rows : columns), width_(backward ? columns : rows), stream_(stream) {
+    if (!weights) return;
+    plan_ = plan_product({batch, width_, depth_, 1, int(sizeof(T)), kTensor}, limits);
+    weights_ = prepare_weights<T, kTensor>(weights, rows, columns, width_, backward, static_cast<T*>(copy), stream);
+    if (const int64_t numbers = batch * operand.width; operand.width > depth_)
+      launch("clear", clear_kernel<T>, number_shape(numbers), stream, operand.numbers, numbers);
+  }
+
+  template <class Role>
+  void run(const Role& role) const {
     constexpr int kSmall = step_rows(1, sizeof(T), kTensor, false), kLarge = step_rows(1, sizeof(T), kTensor, true);
     const auto kernel =
-        plan.rows == kSmall ? product_kernel<T, kSmall, kTensor, Role> : product_kernel<T, kLarge, kTensor, Role>;
-    launch("product", kernel, shape, stream, role, operand, weights, depth, width);
-  };
-  if constexpr (through_tensor_cores(sizeof(T), Precision::kTf32))
-    if (plan.tensor) return launch_it(std::true_type());
-  if constexpr (!through_tensor_cores(sizeof(T), Precision::kExact)) launch_it(std::false_type());
+        plan_.rows == kSmall ? product_kernel<T, kSmall, kTensor, Role> : product_kernel<T, kLarge, kTensor, Role>;
+    launch("product", kernel, launch_shape(plan_), stream_, role, operand_, weights_, depth_, width_);
+  }
+
+ private:
+  Operand<T> operand_;
+  int64_t depth_, width_;
+  cudaStream_t stream_;
+  ProductPlan plan_{};
+  StepWeights<T, kTensor> weights_{};
+};
+
+// Calls function(std::bool_constant<whether products go through tensor cores>()).
+template <class T, class Function>
+void with_tensor(Precision precision, Function&& function) {
+  if constexpr (!through_tensor_cores(sizeof(T), Precision::kTf32))
+    function(std::false_type());
+  else if constexpr (through_tensor_cores(sizeof(T), Precision::kExact))
+    function(std::true_type());
+  else if (precision == Precision::kTf32)
+    function(std::true_type());
+  else
+    function(std::false_type());
 }
 
 // What is left to the block of a sequence: U h, or the gradient of the cell's output.
@@ -192,7 +230,7 @@ struct BackwardPlan {
   }
 };
 
-// Bytes of workspace.
+// Bytes of workspace, on lines of 128 bytes.
 template <class Cell, class T>
 int64_t normed_forward_workspace(const Forward<T>& args, Precision precision, const DeviceLimits&) {
   return ForwardPlan<Cell, T>(args, precision, nullptr).bytes;
@@ -200,25 +238,6 @@ int64_t normed_forward_workspace(const Forward<T>& args, Precision precision, co
 template <class Cell, class T>
 int64_t normed_backward_workspace(const Backward<T>& args, Precision precision, const DeviceLimits&) {
   return BackwardPlan<Cell, T>(args, precision, nullptr).bytes;
-}
-
-// A block for each of so many rows.
-template <class C>
-LaunchShape row_shape(int64_t rows, int64_t columns) {
-  SharedArrays shared;
-  BlockSums<C>::reserve(shared);
-  return {dim3(unsigned(rows)), dim3(unsigned(row_threads(columns))), shared.bytes()};
-}
-
-// A thread for each of so many numbers.
-inline LaunchShape number_shape(int64_t numbers) {
-  return {dim3(unsigned(divide_up(numbers, kRowThreads))), dim3(kRowThreads)};
-}
-
-template <class T>
-void clear_operand(const Operand<T>& operand, int64_t batch, int64_t depth, cudaStream_t stream) {
-  if (!operand.numbers || operand.width == depth) return;
-  launch("clear", clear_kernel<T>, number_shape(batch * operand.width), stream, operand.numbers, batch * operand.width);
 }
 
 template <class Cell, class Args>
@@ -237,26 +256,22 @@ void launch_normed_forward(const Forward<T>& args, Precision precision, const De
   const int64_t size = Cell::kGates * hidden;
   const ForwardPlan<Cell, T> plan(args, precision, workspace);
   const ForwardRows<T>& memory = plan.memory;
-  const bool tensor = memory.h_masked.tensor;
   if (args.options.gains)
     launch("normalize_rows", normalize_rows_kernel<T>, row_shape<C>(sequence.steps * batch, size), stream, sequence,
            const_cast<T*>(args.x_gates), size, args.options.gains, args.kept, kept_norm_of_x<Cell>(args));
-  const auto u = prepare_weights(args.w_hh, size, outputs, tensor, false, plan.u, stream);
-  Weights<T> w_hr{};
-  if (args.options.w_hr) w_hr = prepare_weights(args.options.w_hr, outputs, hidden, tensor, false, plan.w_hr, stream);
-  clear_operand(memory.h_masked, batch, outputs, stream);
-  clear_operand(memory.unprojected, batch, hidden, stream);
-  launch("start_rows", start_rows_kernel<T>, number_shape(batch * std::max(hidden, outputs)), stream, args, memory);
-  for (int64_t i = 0; i < sequence.steps; i++) {
-    const int64_t t = args.walk.step(i);
-    launch_product(ToRows<T>{sequence, t, size, memory.gates}, memory.h_masked, u, batch, outputs, size, limits,
-                   stream);
-    launch("row_forward", row_forward_kernel<Cell, T>, row_shape<C>(batch, hidden), stream, args, memory, t);
-    if constexpr (kOutputApart<Cell>)
-      if (args.options.w_hr)
-        launch_product(Project<Cell, T>{args, memory, t}, memory.unprojected, w_hr, batch, hidden, outputs, limits,
-                       stream);
-  }
+  with_tensor<T>(precision, [&]<bool kTensor>(std::bool_constant<kTensor>) {
+    const RowsProduct<T, kTensor> u(args.w_hh, size, outputs, false, plan.u, memory.h_masked, batch, limits, stream);
+    const RowsProduct<T, kTensor> w_hr(args.options.w_hr, outputs, hidden, false, plan.w_hr, memory.unprojected, batch,
+                                       limits, stream);
+    launch("start_rows", start_rows_kernel<T>, number_shape(batch * std::max(hidden, outputs)), stream, args, memory);
+    for (int64_t i = 0; i < sequence.steps; i++) {
+      const int64_t t = args.walk.step(i);
+      u.run(ToRows<T>{sequence, t, size, memory.gates});
+      launch("row_forward", row_forward_kernel<Cell, T>, row_shape<C>(batch, hidden), stream, args, memory, t);
+      if constexpr (kOutputApart<Cell>)
+        if (args.options.w_hr) w_hr.run(Project<Cell, T>{args, memory, t});
+    }
+  });
 }
 
 template <class Cell, class T>
@@ -268,22 +283,18 @@ void launch_normed_backward(const Backward<T>& args, Precision precision, const 
   const int64_t size = Cell::kGates * hidden;
   const BackwardPlan<Cell, T> plan(args, precision, workspace);
   const BackwardRows<T>& memory = plan.memory;
-  const bool tensor = memory.d_h.tensor;
-  const auto u = prepare_weights(args.w_hh, size, outputs, tensor, true, plan.u, stream);
-  Weights<T> w_hr{};
-  if (args.options.w_hr) w_hr = prepare_weights(args.options.w_hr, outputs, hidden, tensor, true, plan.w_hr, stream);
-  clear_operand(memory.d_h, batch, size, stream);
-  clear_operand(memory.d_projected, batch, outputs, stream);
-  for (int64_t i = sequence.steps - 1; i >= (args.d_hx[0] ? -1 : 0); i--) {
-    const int64_t t = args.walk.step(i);
-    launch_product(TakeH<T>{args, memory, t, carries_state<Cell>(args, 0)}, memory.d_h, u, batch, size, outputs, limits,
-                   stream);
-    if (i < 0) break;
-    if (args.options.w_hr)
-      launch_product(ToRows<T>{sequence, t, hidden, memory.d_output}, memory.d_projected, w_hr, batch, outputs, hidden,
-                     limits, stream);
-    launch("row_backward", row_backward_kernel<Cell, T>, row_shape<C>(batch, hidden), stream, args, memory, t);
-  }
+  with_tensor<T>(precision, [&]<bool kTensor>(std::bool_constant<kTensor>) {
+    const RowsProduct<T, kTensor> u(args.w_hh, size, outputs, true, plan.u, memory.d_h, batch, limits, stream);
+    const RowsProduct<T, kTensor> w_hr(args.options.w_hr, outputs, hidden, true, plan.w_hr, memory.d_projected, batch,
+                                       limits, stream);
+    for (int64_t i = sequence.steps - 1; i >= (args.d_hx[0] ? -1 : 0); i--) {
+      const int64_t t = args.walk.step(i);
+      u.run(TakeH<T>{args, memory, t, carries_state<Cell>(args, 0)});
+      if (i < 0) break;
+      if (args.options.w_hr) w_hr.run(ToRows<T>{sequence, t, hidden, memory.d_output});
+      launch("row_backward", row_backward_kernel<Cell, T>, row_shape<C>(batch, hidden), stream, args, memory, t);
+    }
+  });
   if (args.options.gains)
     launch("normalize_rows_backward", normalize_rows_backward_kernel<T>, row_shape<C>(sequence.steps * batch, size),
            stream, sequence, args.d_x_normed, args.d_x_gates, size, args.options.gains, args.kept,

@@ -248,8 +248,8 @@ class ForwardRow {
 
 // A block a sequence.
 template <class Cell, class T>
-__global__ void __launch_bounds__(kRowThreads) row_forward_kernel(Forward<T> args, ForwardRows<T> memory, int64_t i) {
-  const int64_t t = args.walk.step(i), b = blockIdx.x;
+__global__ void __launch_bounds__(kRowThreads) row_forward_kernel(Forward<T> args, ForwardRows<T> memory, int64_t t) {
+  const int64_t b = blockIdx.x;
   if (b < args.walk.sequence.rows(t)) ForwardRow<Cell, T>(args, memory, t, b).run();
 }
 
