@@ -1,36 +1,18 @@
 // The executor itself: what runs, in which order, and that it finds what kernels do wrong.
-#include "executor.h"
-
-#include <gtest/gtest.h>
+#include <cuda_runtime.h>
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <set>
-#include <string>
 #include <vector>
 
-#include "cuda/device.cuh"
-#include "cuda/stream.h"
+#include "simt_test.h"
 
 namespace simt {
 namespace {
 
-class Executor : public testing::Test {
- protected:
-  void TearDown() override { settings() = {}; }
-
-  // The fault that a kernel is stopped for.
-  static std::string fault_of(const std::function<void()>& kernel, Extent grid, Extent block,
-                              int64_t shared_bytes = 0) {
-    try {
-      run(kernel, grid, block, shared_bytes);
-    } catch (const Fault& fault) {
-      return fault.what();
-    }
-    return "none";
-  }
-};
+using Executor = SimtTest;
 
 // What threads did, in the order in which they did it; not a part of their program, and no race.
 class Log {
@@ -132,37 +114,6 @@ TEST_F(Executor, FindsSharedMemoryThatWasNotLaunchedOrDiffers) {
             std::string::npos);
   EXPECT_NE(fault_of([] { shared_array(0, 4 + threadIdx.x); }, 1, 2, 20).find("where another thread took 4"),
             std::string::npos);
-}
-
-void nothing_kernel(int) {}
-
-TEST_F(Executor, LaunchesMustFitTheDevice) {
-  using fastlm::cuda::launch;
-  const auto error_of = [](const fastlm::cuda::LaunchShape& shape) -> std::string {
-    try {
-      launch("nothing", nothing_kernel, shape, nullptr, 1);
-    } catch (const std::runtime_error& error) {
-      return error.what();
-    }
-    return "none";
-  };
-  EXPECT_EQ(error_of({dim3(3, 2), dim3(32), 200000}), "none");
-  EXPECT_EQ(error_of({dim3(3, 2), dim3(32), 300000}),
-            "fastlm: could not launch nothing with grid 3 x 2, block 32, 300000 bytes of shared memory: invalid "
-            "argument (cudaErrorInvalidValue)");
-  EXPECT_NE(error_of({dim3(1), dim3(1025)}).find("cudaErrorInvalidConfiguration"), std::string::npos);
-  EXPECT_NE(error_of({dim3(0), dim3(32)}).find("cudaErrorInvalidConfiguration"), std::string::npos);
-  EXPECT_NE(error_of({dim3(1, 65536), dim3(32)}).find("cudaErrorInvalidConfiguration"), std::string::npos);
-  // without asking for more than 48 KiB
-  cudaLaunchConfig_t config;
-  config.dynamicSmemBytes = 49153;
-  EXPECT_EQ(cudaLaunchKernelEx(&config, +[] {}), cudaErrorInvalidValue);
-}
-
-TEST_F(Executor, AnswersForTheDevice) {
-  settings().device = {7, 99999};
-  EXPECT_EQ(fastlm::cuda::device_limits().multiprocessors, 7);
-  EXPECT_EQ(fastlm::cuda::device_limits().shared_bytes, 99999);
 }
 
 }  // namespace

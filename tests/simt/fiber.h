@@ -39,7 +39,7 @@ class Fiber {
 void happens_before(const void* meeting);
 void happens_after(const void* meeting);
 
-// While it lives, writes of the current fiber are the machine's, not the program's: the poison in shared memory.
+// While it lives, what the current fiber writes, allocates and frees is the machine's, not the program's.
 struct Unobserved {
   Unobserved();
   ~Unobserved();
