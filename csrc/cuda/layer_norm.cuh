@@ -11,7 +11,7 @@
 
 namespace fastlm::cuda {
 
-inline constexpr int kRowThreads = 512;  // at most, of a block that owns a row: leaves 128 registers a thread
+inline constexpr int kRowThreads = 512;  // at most, of a block that owns a row; two of them leave 64 registers a thread
 
 inline int row_threads(int64_t columns) {
   return int(columns < kRowThreads ? round_up(columns, kWarp) : int64_t{kRowThreads});

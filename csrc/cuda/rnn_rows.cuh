@@ -57,14 +57,14 @@ __device__ __forceinline__ void finish_h(const Forward<T>& args, const ForwardRo
 
 // Zeros, for what of an operand is there for them.
 template <class T>
-__global__ void __launch_bounds__(kRowThreads) clear_kernel(T* numbers, int64_t count) {
+__global__ void __launch_bounds__(kRowThreads, 2) clear_kernel(T* numbers, int64_t count) {
   const int64_t at = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at < count) numbers[at] = T(0);
 }
 
 // The initial states. A thread a number of the wider one.
 template <class T>
-__global__ void __launch_bounds__(kRowThreads) start_rows_kernel(Forward<T> args, ForwardRows<T> memory) {
+__global__ void __launch_bounds__(kRowThreads, 2) start_rows_kernel(Forward<T> args, ForwardRows<T> memory) {
   const int64_t at = int64_t(blockIdx.x) * blockDim.x + threadIdx.x, batch = args.walk.sequence.batch;
   const int64_t outputs = args.options.outputs;
   if (at < batch * outputs) {
@@ -84,8 +84,9 @@ struct KeptNorm {
 // W x of all rows at once, before the steps: each row of gates, [rows, columns], is normalised in its place, without
 // the shift. kept may be null. A block for each step and sequence.
 template <class T>
-__global__ void __launch_bounds__(kRowThreads) normalize_rows_kernel(Sequence sequence, T* gates, int64_t columns,
-                                                                     const T* gain, Computed<T>* kept, KeptNorm norm) {
+__global__ void __launch_bounds__(kRowThreads, 2)
+    normalize_rows_kernel(Sequence sequence, T* gates, int64_t columns, const T* gain, Computed<T>* kept,
+                          KeptNorm norm) {
   using C = Computed<T>;
   const int64_t t = blockIdx.x / sequence.batch, b = blockIdx.x % sequence.batch, row = sequence.row(t, b);
   if (b >= sequence.rows(t)) return;
@@ -104,7 +105,7 @@ __global__ void __launch_bounds__(kRowThreads) normalize_rows_kernel(Sequence se
 
 // Back through it, behind the steps: from the gradients of the result to those of what was normalised.
 template <class T>
-__global__ void __launch_bounds__(kRowThreads)
+__global__ void __launch_bounds__(kRowThreads, 2)
     normalize_rows_backward_kernel(Sequence sequence, const T* from, T* to, int64_t columns, const T* gain,
                                    const Computed<T>* kept, KeptNorm norm) {
   using C = Computed<T>;
@@ -248,7 +249,8 @@ class ForwardRow {
 
 // A block a sequence.
 template <class Cell, class T>
-__global__ void __launch_bounds__(kRowThreads) row_forward_kernel(Forward<T> args, ForwardRows<T> memory, int64_t t) {
+__global__ void __launch_bounds__(kRowThreads, 2)
+    row_forward_kernel(Forward<T> args, ForwardRows<T> memory, int64_t t) {
   const int64_t b = blockIdx.x;
   if (b < args.walk.sequence.rows(t)) ForwardRow<Cell, T>(args, memory, t, b).run();
 }
@@ -398,7 +400,7 @@ class BackwardRow {
 
 // A block a sequence.
 template <class Cell, class T>
-__global__ void __launch_bounds__(kRowThreads)
+__global__ void __launch_bounds__(kRowThreads, 2)
     row_backward_kernel(Backward<T> args, BackwardRows<T> memory, int64_t t) {
   const int64_t b = blockIdx.x;
   if (b < args.walk.sequence.rows(t)) BackwardRow<Cell, T>(args, memory, t, b).run();
