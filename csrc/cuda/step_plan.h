@@ -43,20 +43,20 @@ struct ProductShape {
 };
 
 struct ProductPlan {
-  bool tensor;
-  int rows, units, threads;         // of a block
-  int64_t row_blocks, unit_blocks;  // the grid
-  int64_t shared_bytes;             // of a block
+  bool tensor = false;
+  int rows = 0, units = 0, threads = 0;     // of a block
+  int64_t row_blocks = 0, unit_blocks = 0;  // the grid
+  int64_t shared_bytes = 0;                 // of a block
 };
 
 struct StepPlan : ProductPlan {
   // Numbers of a row of the left-hand operand in the workspace, of which there are two copies of [batch] rows: whole
   // pieces of 16 bytes for tensor cores.
-  int64_t operand_width;
+  int64_t operand_width = 0;
   // Where the parts of the workspace begin, in bytes: those copies; the weights as the product needs them; the states
   // (or, on the way back, gradients) that go from step to step past the product.
-  int64_t operand, weights, carried;
-  int64_t workspace_bytes;
+  int64_t operand = 0, weights = 0, carried = 0;
+  int64_t workspace_bytes = 0;
 };
 
 namespace detail {
