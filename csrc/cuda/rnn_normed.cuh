@@ -11,7 +11,8 @@
 
 #include <algorithm>
 
-#include "rnn_rows.cuh"
+#include "rnn_rows_backward.cuh"
+#include "rnn_rows_forward.cuh"
 #include "rnn_step.cuh"
 
 namespace fastlm::cuda {
