@@ -91,8 +91,9 @@ void launch(const char* name, void (*kernel)(Parameter...), const LaunchShape& s
                                int(shape.shared_bytes)),
           describe(name, shape));
   if (shape.cluster > kPortableCluster)
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
-          describe(name, shape));
+    check(
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
+        describe(name, shape));
   cudaLaunchAttribute attributes[2];
   unsigned count = 0;
   if (shape.cluster > 1) {

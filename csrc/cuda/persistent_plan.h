@@ -3,8 +3,8 @@
 // A row group is `rows` sequences; its hidden units are spread over `blocks` blocks, which pass on what the step after
 // needs: through the shared memory of one block, of a cluster of blocks, or through global memory. Groups do not meet.
 //
-// In a block, tile.lanes() << doublings neighbouring lanes are a lane group: it owns tile.units hidden units, and each of
-// its lanes adds up some places of the depth for all of them. Afterwards four lanes have a unit, and of its rows a
+// In a block, tile.lanes() << doublings neighbouring lanes are a lane group: it owns tile.units hidden units, and each
+// of its lanes adds up some places of the depth for all of them. Afterwards four lanes have a unit, and of its rows a
 // quarter each; where there are more lanes than that, they only help to add.
 #pragma once
 
@@ -37,7 +37,9 @@ struct PersistentTile {
 
   constexpr PersistentTile(int gates, int bytes, bool backward, int rows)
       : rows(rows),
-        units(backward || gates == 1 ? 4 : gates == 2 ? 2 : 1),
+        units(backward || gates == 1 ? 4
+              : gates == 2           ? 2
+                                     : 1),
         sums(backward ? units : units * gates),
         pack(bytes == 2 ? 2 : 1),
         word_bytes(bytes == 8 ? 8 : 4),
@@ -58,12 +60,12 @@ struct PersistentTile {
 
 struct PersistentPlan {
   Exchange exchange;
-  int rows = 0;                 // of a row group
-  int threads = 0;              // of a block
-  int units_of_block = 0;       // hidden units of a block
-  int doublings = 0;            // of the lanes of a lane group
-  int tiles = 0;                // of a lane, those in registers included
-  int64_t blocks = 0;           // of a row group
+  int rows = 0;            // of a row group
+  int threads = 0;         // of a block
+  int units_of_block = 0;  // hidden units of a block
+  int doublings = 0;       // of the lanes of a lane group
+  int tiles = 0;           // of a lane, those in registers included
+  int64_t blocks = 0;      // of a row group
   int64_t row_groups = 0;
   int64_t depth = 0;            // of the product, padded to whole tiles of all lanes
   int64_t shared_bytes = 0;     // of a block

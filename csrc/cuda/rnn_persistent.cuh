@@ -1,9 +1,9 @@
 // All steps in one launch, with the weights on the chip: one pair of kernels for every cell with a matrix U.
 //
-// Diamos et al. (2016), "Persistent RNNs: stashing recurrent weights on-chip"; the cell in the same launch as in Poeppel
-// et al. (2024), "FlashRNN". persistent_plan.h says how the work is spread, rnn_exchange.cuh how blocks pass on h, or on
-// the way back the gradients of the gates. A sequence that has no row at a step keeps what it has: its initial state
-// before it starts, its final state after it ends. All sums have a fixed order.
+// Diamos et al. (2016), "Persistent RNNs: stashing recurrent weights on-chip"; the cell in the same launch as in
+// Poeppel et al. (2024), "FlashRNN". persistent_plan.h says how the work is spread, rnn_exchange.cuh how blocks pass on
+// h, or on the way back the gradients of the gates. A sequence that has no row at a step keeps what it has: its initial
+// state before it starts, its final state after it ends. All sums have a fixed order.
 #pragma once
 
 #include "rnn_resident.cuh"
@@ -175,14 +175,14 @@ template <class Cell, class T>
 void launch_persistent_forward(const Forward<T>& args, const PersistentPlan& plan, void* workspace,
                                cudaStream_t stream) {
   launch_persistent("persistent_forward", persistent_forward_kernel<Cell, T, kFewRows>,
-                             persistent_forward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
+                    persistent_forward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
 }
 
 template <class Cell, class T>
 void launch_persistent_backward(const Backward<T>& args, const PersistentPlan& plan, void* workspace,
                                 cudaStream_t stream) {
   launch_persistent("persistent_backward", persistent_backward_kernel<Cell, T, kFewRows>,
-                             persistent_backward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
+                    persistent_backward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
 }
 
 }  // namespace fastlm::cuda

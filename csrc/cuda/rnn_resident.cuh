@@ -92,8 +92,8 @@ struct LaneSums {
   }
 };
 
-// What a thread does: as lane `lane` of a group it multiplies for units [group_unit, ... + kUnits), and then it has rows
-// [row, row + kOwnRows) of `unit`, of the kRows of its row group.
+// What a thread does: as lane `lane` of a group it multiplies for units [group_unit, ... + kUnits), and then it has
+// rows [row, row + kOwnRows) of `unit`, of the kRows of its row group.
 template <int kUnits, int kRows>
 struct Place {
   static constexpr int kOwnRows = kRows > kQuarters ? kRows / kQuarters : 1;
