@@ -40,13 +40,16 @@ def simt():
         ),
     ]
     headers = [path for folder in ("csrc", "tests/simt") for path in (ROOT / folder).rglob("*.*h")]
-    newest = max(path.stat().st_mtime for path in [*sources, *headers])
+    newest_header = max(path.stat().st_mtime for path in headers)
+    newest = max(newest_header, *(path.stat().st_mtime for path in sources))
     library = build / "fastlm_simt.so"
     if not library.exists() or library.stat().st_mtime < newest:
         compiler = os.environ.get("CXX", "c++").split()
 
         def compile(source):
             target = build / f"{source.name}.o"
+            if target.exists() and target.stat().st_mtime > max(newest_header, source.stat().st_mtime):
+                return str(target)
             subprocess.run([*compiler, *FLAGS, "-xc++", "-c", str(source), "-o", str(target)], check=True)
             return str(target)
 
