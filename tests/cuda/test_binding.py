@@ -91,6 +91,8 @@ def test_equals_the_reference(simt, sample, dtype):
     forward, backward = (
         (FORWARD_16[dtype], 2 * FORWARD_16[dtype]) if dtype in FORWARD_16 else (3 * FORWARD[dtype], 3 * GRADIENT[dtype])
     )
+    if sample.norm:  # dividing by a deviation of few numbers enlarges their rounding
+        forward, backward = 3 * forward, 3 * backward
     for got, wanted in zip([output, *hn, *states], [want[0], *want[1], *want[2]], strict=True):
         assert got.dtype == dtype
         assert relative_error(got.to(wide), wanted) < forward
