@@ -5,6 +5,8 @@
 //   cache.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <variant>
 
 #include "persistent_plan.h"

@@ -40,13 +40,16 @@ def simt():
         ),
     ]
     headers = [path for folder in ("csrc", "tests/simt") for path in (ROOT / folder).rglob("*.*h")]
-    newest = max(path.stat().st_mtime for path in [*sources, *headers])
+    newest_header = max(path.stat().st_mtime for path in headers)
+    newest = max(newest_header, *(path.stat().st_mtime for path in sources))
     library = build / "fastlm_simt.so"
     if not library.exists() or library.stat().st_mtime < newest:
         compiler = os.environ.get("CXX", "c++").split()
 
         def compile(source):
             target = build / f"{source.name}.o"
+            if target.exists() and target.stat().st_mtime > max(newest_header, source.stat().st_mtime):
+                return str(target)
             subprocess.run([*compiler, *FLAGS, "-xc++", "-c", str(source), "-o", str(target)], check=True)
             return str(target)
 
@@ -88,6 +91,8 @@ def test_equals_the_reference(simt, sample, dtype):
     forward, backward = (
         (FORWARD_16[dtype], 2 * FORWARD_16[dtype]) if dtype in FORWARD_16 else (3 * FORWARD[dtype], 3 * GRADIENT[dtype])
     )
+    if sample.norm:  # dividing by a deviation of few numbers enlarges their rounding
+        forward, backward = 3 * forward, 3 * backward
     for got, wanted in zip([output, *hn, *states], [want[0], *want[1], *want[2]], strict=True):
         assert got.dtype == dtype
         assert relative_error(got.to(wide), wanted) < forward
