@@ -1,5 +1,6 @@
 # make demo   builds fastlm and runs it on real text
 # make test   builds fastlm and runs every check
+# make gpu    on a machine with a GPU: every check there, then the measurements, and a report in bench-output/gpu
 # Each does all its own set-up in .venv: a virtual environment, torch unless this Python has it, the rest from PyPI.
 # Needed: Python 3.11 or later with venv, a C++20 compiler (g++ >= 11), make. nvcc is used if it is there.
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find csrc -type f) setup.py pyproject.toml
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint test-python test-cpp clean
+.PHONY: demo test lint test-python test-cpp cuda-table cuda-model gpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py
@@ -33,6 +34,20 @@ test-cpp: $(VENV)/.dev
 	  && $(BIN)/cmake --build build/$$sanitizer && $(BIN)/ctest --test-dir build/$$sanitizer --output-on-failure -j 2 \
 	  || exit 1; \
 	done
+
+# After a change of the CUDA kernels: docs/cuda-kernels.csv and .md from the library as it is built now, ...
+cuda-table: $(VENV)/.dev
+	$(BIN)/python -m tests.cuda.kernel_table --write
+	$(BIN)/python -m fastlm.bench.cuda_model
+
+# ... and what they could do on a GPU at best, by a model: docs/cuda-model.md, .csv and .png.
+cuda-model: $(VENV)/.dev
+	$(BIN)/python -m fastlm.bench.cuda_model
+
+gpu:
+	@$(PYTHON) bench/gpu_device.py
+	$(MAKE) $(VENV)/.dev
+	$(BIN)/python -m fastlm.bench.gpu_report
 
 # An environment with torch, and what a build needs.
 $(VENV)/.torch:

@@ -65,15 +65,21 @@ inline void check(cudaError_t error, const std::string& what) {
   throw std::runtime_error("fastlm: " + what + ": " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
 }
 
+inline constexpr int kPortableCluster = 8;  // blocks of a cluster that any GPU with clusters runs
+
 struct LaunchShape {
   dim3 grid, block;
   int64_t shared_bytes = 0;
+  int cluster = 1;           // blocks of a cluster: neighbours in the grid's second dimension
+  bool cooperative = false;  // all blocks run together, or the launch fails
 };
 
 inline std::string describe(const char* name, const LaunchShape& shape) {
   std::ostringstream text;
   text << "could not launch " << name << " with grid " << shape.grid.x << " x " << shape.grid.y << ", block "
        << shape.block.x << ", " << shape.shared_bytes << " bytes of shared memory";
+  if (shape.cluster > 1) text << ", clusters of " << shape.cluster;
+  if (shape.cooperative) text << ", cooperative";
   return text.str();
 }
 
@@ -84,7 +90,22 @@ void launch(const char* name, void (*kernel)(Parameter...), const LaunchShape& s
     check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
                                int(shape.shared_bytes)),
           describe(name, shape));
+  if (shape.cluster > kPortableCluster)
+    check(
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
+        describe(name, shape));
+  cudaLaunchAttribute attributes[2];
+  unsigned count = 0;
+  if (shape.cluster > 1) {
+    attributes[count].id = cudaLaunchAttributeClusterDimension;
+    attributes[count++].val.clusterDim = {1, unsigned(shape.cluster), 1};
+  }
+  if (shape.cooperative) {
+    attributes[count].id = cudaLaunchAttributeCooperative;
+    attributes[count++].val.cooperative = 1;
+  }
   cudaLaunchConfig_t config{};
+  config.attrs = attributes, config.numAttrs = count;
   config.gridDim = shape.grid;
   config.blockDim = shape.block;
   config.dynamicSmemBytes = size_t(shape.shared_bytes);

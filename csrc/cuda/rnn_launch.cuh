@@ -1,86 +1,75 @@
-// The launches of a recurrence, for one cell and number type.
+// The recurrence of one cell and number type: which kernels it takes, and their launches.
 #pragma once
 
 #include "rnn_diagonal.cuh"
+#include "rnn_normed.cuh"
 #include "rnn_persistent.cuh"
 #include "rnn_plan.h"
 #include "rnn_step.cuh"
 
 namespace fastlm::cuda {
 
-template <class Cell, class T>
-RnnShape shape_of(const Walk& walk, int64_t hidden, bool backward) {
-  return {walk.sequence.batch, hidden, Cell::kGates, int(sizeof(T)), backward};
+template <class Cell, class T, class Args>
+RnnShape shape_of(const Args& args, bool backward) {
+  return {args.walk.sequence.batch, args.hidden, args.options.outputs, Cell::kGates, Cell::kStates,
+          int(sizeof(T)),           backward};
 }
 
-template <class Cell>
-constexpr bool carries_any() {
-  for (int s = 0; s < Cell::kStates; s++)
-    if (carries<Cell>(s)) return true;
-  return false;
-}
-
-// Numbers of workspace that a launch with this plan needs.
-template <class Cell>
-int64_t workspace_of(const RnnPlan& plan, const RnnShape& shape) {
-  const bool carries = shape.backward && plan.regime == Regime::kStep && carries_any<Cell>();
-  return plan.packed_weights + (carries ? Cell::kStates * shape.batch * shape.hidden : 0);
-}
-
-inline LaunchShape launch_shape(const RnnPlan& plan) {
-  return {dim3(unsigned(plan.row_blocks), unsigned(plan.unit_blocks)), dim3(unsigned(plan.threads)), plan.shared_bytes};
-}
-
-template <class T>
-void launch_transpose(const T* from, T* to, int64_t rows, int64_t columns, cudaStream_t stream) {
-  SharedArrays shared;
-  shared.reserve<T>(kTransposeTile * padded(kTransposeTile));
-  launch("transpose", transpose_kernel<T>,
-         {dim3(unsigned(divide_up(rows, kTransposeTile)), unsigned(divide_up(columns, kTransposeTile))),
-          dim3(kStepThreads), shared.bytes()},
-         stream, from, to, rows, columns);
-}
-
-inline LaunchShape diagonal_shape(const Walk& walk, int64_t hidden) {
-  return {dim3(unsigned(walk.sequence.batch), unsigned(divide_up(hidden, kDiagonalThreads))), dim3(kDiagonalThreads)};
-}
-
-// Calls function(std::integral_constant<int, rows>()) for the row count of a plan.
-template <class Cell, class T, class Function>
-void with_rows(const RnnPlan& plan, Function&& function) {
-  if (plan.rows == kFewRows) return function(std::integral_constant<int, kFewRows>());
-  function(std::integral_constant<int, many_rows(Cell::kGates, sizeof(T))>());
+// A projection or a layer norm cuts a step in pieces: each has its launches.
+template <class Args>
+bool in_pieces(const Args& args) {
+  return args.options.w_hr || args.options.gains;
 }
 
 template <class Cell, class T>
-void launch_forward(const RnnForward<T>& args, const RnnPlan& plan, T* workspace, cudaStream_t stream) {
+int64_t forward_workspace(const Forward<T>& args, Precision precision, const DeviceLimits& limits) {
   if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
-    launch("diagonal_forward", diagonal_forward_kernel<Cell, T>, diagonal_shape(args.walk, args.hidden), stream, args);
+    return 0;
   } else {
-    if (plan.packed_weights) launch_transpose(args.w_hh, workspace, Cell::kGates * args.hidden, args.hidden, stream);
-    with_rows<Cell, T>(plan, [&]<int kRows>(std::integral_constant<int, kRows>) {
-      if (plan.regime == Regime::kPersistent)
-        return launch("persistent_forward", persistent_forward_kernel<Cell, T, kRows>, launch_shape(plan), stream, args,
-                      workspace, plan.resident);
-      for (int64_t i = 0; i < args.walk.sequence.steps; i++)
-        launch("step_forward", step_forward_kernel<Cell, T, kRows>, launch_shape(plan), stream, args, workspace, i);
-    });
+    if (in_pieces(args)) return normed_forward_workspace<Cell, T>(args, precision, limits);
+    return std::visit([](const auto& plan) { return plan.workspace_bytes; },
+                      plan_rnn(shape_of<Cell, T>(args, false), precision, limits));
   }
 }
 
 template <class Cell, class T>
-void launch_backward(const RnnBackward<T>& args, const RnnPlan& plan, T* workspace, cudaStream_t stream) {
+int64_t backward_workspace(const Backward<T>& args, Precision precision, const DeviceLimits& limits) {
   if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
-    launch("diagonal_backward", diagonal_backward_kernel<Cell, T>, diagonal_shape(args.walk, args.hidden), stream,
-           args);
+    return 0;
   } else {
-    with_rows<Cell, T>(plan, [&]<int kRows>(std::integral_constant<int, kRows>) {
-      if (plan.regime == Regime::kPersistent)
-        return launch("persistent_backward", persistent_backward_kernel<Cell, T, kRows>, launch_shape(plan), stream,
-                      args, plan.resident);
-      for (int64_t i = args.walk.sequence.steps - 1; i >= (args.d_hx[0] ? -1 : 0); i--)
-        launch("step_backward", step_backward_kernel<Cell, T, kRows>, launch_shape(plan), stream, args, workspace, i);
-    });
+    if (in_pieces(args)) return normed_backward_workspace<Cell, T>(args, precision, limits);
+    return std::visit([](const auto& plan) { return plan.workspace_bytes; },
+                      plan_rnn(shape_of<Cell, T>(args, true), precision, limits));
+  }
+}
+
+template <class Cell, class T>
+void launch_forward(const Forward<T>& args, Precision precision, const DeviceLimits& limits, void* workspace,
+                    cudaStream_t stream) {
+  if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
+    launch_diagonal_forward<Cell, T>(args, stream);
+  } else {
+    if (in_pieces(args)) return launch_normed_forward<Cell, T>(args, precision, limits, workspace, stream);
+    const RnnPlan plan = plan_rnn(shape_of<Cell, T>(args, false), precision, limits);
+    if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
+      launch_persistent_forward<Cell, T>(args, *persistent, workspace, stream);
+    else
+      launch_step_forward<Cell, T>(args, std::get<StepPlan>(plan), workspace, stream);
+  }
+}
+
+template <class Cell, class T>
+void launch_backward(const Backward<T>& args, Precision precision, const DeviceLimits& limits, void* workspace,
+                     cudaStream_t stream) {
+  if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
+    launch_diagonal_backward<Cell, T>(args, stream);
+  } else {
+    if (in_pieces(args)) return launch_normed_backward<Cell, T>(args, precision, limits, workspace, stream);
+    const RnnPlan plan = plan_rnn(shape_of<Cell, T>(args, true), precision, limits);
+    if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
+      launch_persistent_backward<Cell, T>(args, *persistent, workspace, stream);
+    else
+      launch_step_backward<Cell, T>(args, std::get<StepPlan>(plan), workspace, stream);
   }
 }
 

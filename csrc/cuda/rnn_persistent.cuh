@@ -1,141 +1,188 @@
-// All steps in one launch: a block owns kRows sequences, a thread one hidden unit of each.
+// All steps in one launch, with the weights on the chip: one pair of kernels for every cell with a matrix U.
 //
-// The states stay in registers, what the product needs of them goes through shared memory, [depth][kRows], in two
-// copies in turn: so one block barrier a step is enough. A sequence that has no row at a step keeps what it has: its
-// initial state before it starts, its final state after it ends.
-// Diamos et al. (2016), "Persistent RNNs: stashing recurrent weights on-chip".
+// Diamos et al. (2016), "Persistent RNNs: stashing recurrent weights on-chip"; the cell in the same launch as in
+// Poeppel et al. (2024), "FlashRNN". persistent_plan.h says how the work is spread, rnn_exchange.cuh how blocks pass on
+// h, or on the way back the gradients of the gates. A sequence that has no row at a step keeps what it has: its initial
+// state before it starts, its final state after it ends. All sums have a fixed order.
 #pragma once
 
-#include "rnn_plan.h"
-#include "rnn_product.cuh"
-#include "rnn_unit.cuh"
+#include "rnn_resident.cuh"
 
 namespace fastlm::cuda {
 
-template <class T>
-struct PersistentArrays {
-  T* weights;  // [resident][stride]
-  int64_t stride;
-  T* now;  // [depth][rows]: what the product of this step reads, and the copy that the step after it will read
-  T* next;
+template <class Cell, class T, int kRows, bool kBackward>
+struct Persistent {
+  static constexpr PersistentTile kTile{Cell::kGates, int(sizeof(T)), kBackward, kRows};
+  static constexpr int kOwnRows = cuda::Place<kTile.units, kRows>::kOwnRows;
+  using C = Computed<T>;
+  using Place = cuda::Place<kTile.units, kRows>;
+  using Weights = ResidentWeights<T, kTile.units, kRows, kBackward ? 1 : Cell::kGates, kBackward>;
+  using States = Pack<C, Cell::kStates>[kOwnRows];
+};
 
-  __device__ __forceinline__ PersistentArrays(int64_t resident, int64_t width, int64_t depth, int rows)
-      : stride(padded(width)) {
-    SharedArrays shared;
-    weights = shared.take<T>(resident * stride);
-    now = shared.take<T>(depth * rows);
-    next = shared.take<T>(depth * rows);
+// load_x_gates in two parts: what is loaded is on its way until it is looked at.
+template <class Cell, class T, int kOwnRows>
+struct XGates {
+  Pack<T, Cell::kGates> loaded[kOwnRows];
+
+  __device__ __forceinline__ void load(const Forward<T>& args, int64_t row, int64_t unit, int live) {
+    FASTLM_UNROLL
+    for (int r = 0; r < kOwnRows; r++) {
+      FASTLM_UNROLL
+      for (int g = 0; r < live && g < Cell::kGates; g++)
+        loaded[r][g] = args.x_gates[((row + r) * Cell::kGates + g) * args.hidden + unit];
+    }
   }
-  __device__ __forceinline__ void swap() {
-    T* const kept = now;
-    now = next, next = kept;
+  __device__ __forceinline__ Pack<Computed<T>, Cell::kGates> of_row(const Forward<T>& args, int r, int64_t unit) const {
+    Pack<Computed<T>, Cell::kGates> x;
+    FASTLM_UNROLL
+    for (int g = 0; g < Cell::kGates; g++) {
+      x[g] = computed(loaded[r][g]);
+      if (args.b_ih) x[g] += computed(args.b_ih[g * args.hidden + unit]);
+    }
+    return x;
   }
 };
 
-// packed: U transposed, [H, G * H]; read only where its rows do not all fit into shared memory.
 template <class Cell, class T, int kRows>
-__global__ void __launch_bounds__(kMaxUnits, 1)
-    persistent_forward_kernel(RnnForward<T> args, const T* __restrict__ packed, int64_t resident) {
-  constexpr int G = Cell::kGates, S = Cell::kStates;
+__global__ void __launch_bounds__(kPersistentThreads, 1)
+    persistent_forward_kernel(Forward<T> args, PersistentLaunch launch) {
+  using Kit = Persistent<Cell, T, kRows, false>;
+  using C = typename Kit::C;
+  constexpr int G = Cell::kGates, kOwnRows = Kit::kOwnRows;
   const Sequence& sequence = args.walk.sequence;
-  const int64_t hidden = args.hidden, width = G * hidden, unit = threadIdx.x, begin = int64_t(blockIdx.x) * kRows;
-  const bool works = unit < hidden;
-  PersistentArrays<T> shared(resident, width, hidden, kRows);
-  // A warp reads along a row of U and writes down a column.
-  for (int64_t n = threadIdx.x / kWarp; n < width; n += blockDim.x / kWarp)
-    for (int64_t k = threadIdx.x % kWarp; k < resident; k += kWarp)
-      shared.weights[k * shared.stride + n] = args.w_hh[n * hidden + k];
+  const int hidden = int(args.hidden);
+  const typename Kit::Place place(launch.plan, hidden, threadIdx.x);
+  SharedArrays shared;
+  RowExchange<C, kRows> exchange(shared, launch, hidden);
+  typename Kit::Weights weights(shared, launch.plan, place.lane, [&](int n, int k) {
+    const int unit = place.group_unit + n / G;
+    return unit < place.end && k < hidden ? args.w_hh[(n % G * args.hidden + unit) * args.hidden + k] : T(0.0f);
+  });
 
-  Pack<T, S> state[kRows];
-  const auto publish = [&](T* to) {
-    Wide<T, kRows> h;
+  typename Kit::States state = {};
+  const auto publish = [&](const typename Kit::Place& own) {
+    if (!own.owns) return;
+    Wide<C, kOwnRows> h = {};
     FASTLM_UNROLL
-    for (int r = 0; r < kRows; r++) h.v[r] = state[r][0];
-    store_wide(to + unit * kRows, h);
+    for (int r = 0; r < kOwnRows; r++)
+      if (own.sequence() + r < sequence.batch) h.v[r] = masked(args, own.sequence() + r, own.unit, state[r][0]);
+    exchange.write(exchange.layout.at(own.unit, own.row), h);
   };
   FASTLM_UNROLL
-  for (int r = 0; r < kRows; r++) {
+  for (int r = 0; r < kOwnRows; r++) {
     FASTLM_UNROLL
-    for (int s = 0; s < S; s++)
-      state[r][s] = works && begin + r < sequence.batch ? initial_state(args, s, begin + r, unit) : T(0);
+    for (int s = 0; s < Cell::kStates; s++)
+      if (place.owns && place.sequence() + r < sequence.batch)
+        state[r][s] = initial_state(args, s, place.sequence() + r, place.unit);
   }
-  if (works) publish(shared.now);
+  publish(place);
 
   for (int64_t i = 0; i < sequence.steps; i++) {
     const int64_t t = args.walk.step(i);
-    const int live = live_rows(sequence, t, begin, kRows);
-    if (live == 0) continue;
-    __syncthreads();
-    if (works) {
-      const int64_t row = sequence.row(t, begin);
-      Pack<T, G> x[kRows];
-      FASTLM_UNROLL
-      for (int r = 0; r < kRows; r++)
-        if (r < live) x[r] = load_x_gates<Cell>(args, row + r, unit);
-      Sums<T, G, kRows> sums;
-      multiply(sums, shared.weights + unit, shared.stride, hidden, shared.now, resident);
-      if (resident < hidden)
-        multiply(sums, packed + resident * width + unit, width, hidden, shared.now + resident * kRows,
-                 hidden - resident);
-      FASTLM_UNROLL
-      for (int r = 0; r < kRows; r++)
-        if (r < live) finish_forward<Cell>(args, row + r, unit, x[r], sums.of_row(r), state[r]);
-      publish(shared.next);
-    }
-    shared.swap();
+    if (live_rows(sequence, t, place.group_sequence(), kRows) == 0) continue;  // the same in all blocks of the group
+    const typename Kit::Place own(launch.plan, hidden, opaque(int(threadIdx.x)));
+    const int live = own.owns ? live_rows(sequence, t, own.sequence(), kOwnRows) : 0;
+    exchange.send();
+    XGates<Cell, T, kOwnRows> x;
+    x.load(args, sequence.row(t, own.sequence()), own.unit, live);
+    exchange.receive();
+    const auto sums = weights.multiply(exchange.layout, exchange.rows(), own.lane, uint32_t(t >> 63));
+    FASTLM_UNROLL
+    for (int r = 0; r < kOwnRows; r++)
+      if (r < live)
+        finish_forward<Cell, T>(args, sequence.row(t, own.sequence()) + r, own.unit, x.of_row(args, r, own.unit),
+                                sums.of_row(r), state[r]);
+    publish(own);
   }
+  exchange.end();
+  const typename Kit::Place own(launch.plan, hidden, opaque(int(threadIdx.x)));
   FASTLM_UNROLL
-  for (int r = 0; r < kRows; r++)
-    if (works && begin + r < sequence.batch) store_states<Cell>(args.hn, begin + r, hidden, unit, state[r]);
+  for (int r = 0; r < kOwnRows; r++)
+    if (own.owns && own.sequence() + r < sequence.batch)
+      store_states<Cell>(args, args.hn, own.sequence() + r, own.unit, state[r]);
 }
 
 template <class Cell, class T, int kRows>
-__global__ void __launch_bounds__(kMaxUnits, 1) persistent_backward_kernel(RnnBackward<T> args, int64_t resident) {
-  constexpr int G = Cell::kGates, S = Cell::kStates;
+__global__ void __launch_bounds__(kPersistentThreads, 1)
+    persistent_backward_kernel(Backward<T> args, PersistentLaunch launch) {
+  using Kit = Persistent<Cell, T, kRows, true>;
+  using C = typename Kit::C;
+  constexpr int G = Cell::kGates, kOwnRows = Kit::kOwnRows;
   const Sequence& sequence = args.walk.sequence;
-  const int64_t hidden = args.hidden, depth = G * hidden, unit = threadIdx.x, begin = int64_t(blockIdx.x) * kRows;
-  const bool works = unit < hidden;
-  PersistentArrays<T> shared(resident, hidden, depth, kRows);
-  if (works)
-    for (int64_t k = 0; k < resident; k++) shared.weights[k * shared.stride + unit] = args.w_hh[k * hidden + unit];
+  const int hidden = int(args.hidden);
+  const typename Kit::Place place(launch.plan, hidden, threadIdx.x);
+  SharedArrays shared;
+  RowExchange<C, kRows> exchange(shared, launch, G * hidden);
+  typename Kit::Weights weights(shared, launch.plan, place.lane, [&](int n, int k) {
+    const int unit = place.group_unit + n;
+    return unit < place.end && k < G * hidden ? args.w_hh[k * args.hidden + unit] : T(0.0f);
+  });
 
-  Pack<T, S> d[kRows];  // gradient of the states after the step that comes next on the way back
+  typename Kit::States d = {};  // gradient of the states after the step that comes next on the way back
   FASTLM_UNROLL
-  for (int r = 0; r < kRows; r++) {
+  for (int r = 0; r < kOwnRows; r++) {
     FASTLM_UNROLL
-    for (int s = 0; s < S; s++)
-      d[r][s] = works && begin + r < sequence.batch ? args.grad_hn[s][(begin + r) * hidden + unit] : T(0);
+    for (int s = 0; s < Cell::kStates; s++)
+      if (place.owns && place.sequence() + r < sequence.batch)
+        d[r][s] = computed(args.grad_hn[s][(place.sequence() + r) * args.hidden + place.unit]);
   }
   for (int64_t i = sequence.steps - 1; i >= 0; i--) {
     const int64_t t = args.walk.step(i);
-    const int live = live_rows(sequence, t, begin, kRows);
-    if (live == 0) continue;
-    if (works) {
-      Wide<T, kRows> d_gates[G] = {};
+    if (live_rows(sequence, t, place.group_sequence(), kRows) == 0) continue;
+    const typename Kit::Place own(launch.plan, hidden, opaque(int(threadIdx.x)));
+    const int live = own.owns ? live_rows(sequence, t, own.sequence(), kOwnRows) : 0;
+    if (own.owns) {
+      Wide<C, kOwnRows> d_gates[G] = {};
       FASTLM_UNROLL
-      for (int r = 0; r < kRows; r++)
+      for (int r = 0; r < kOwnRows; r++)
         if (r < live) {
-          const auto dh = finish_backward<Cell>(args, t, begin + r, unit, d[r]);
+          const auto d_h = finish_backward<Cell, T>(args, t, own.sequence() + r, own.unit, d[r]);
           FASTLM_UNROLL
-          for (int g = 0; g < G; g++) d_gates[g].v[r] = dh[g];
+          for (int g = 0; g < G; g++) d_gates[g].v[r] = d_h[g];
         }
       FASTLM_UNROLL
-      for (int g = 0; g < G; g++) store_wide(shared.now + (g * hidden + unit) * kRows, d_gates[g]);
+      for (int g = 0; g < G; g++) exchange.write(exchange.layout.at(g * hidden + own.unit, own.row), d_gates[g]);
     }
-    __syncthreads();
-    if (works) {
-      Sums<T, 1, kRows> sums;
-      multiply(sums, shared.weights + unit, shared.stride, 0, shared.now, resident);
-      multiply(sums, args.w_hh + resident * hidden + unit, hidden, 0, shared.now + resident * kRows, depth - resident);
-      FASTLM_UNROLL
-      for (int r = 0; r < kRows; r++)
-        if (r < live) d[r][0] += sums.v[0][r];
-    }
-    shared.swap();
+    exchange.send();
+    exchange.receive();
+    const auto sums = weights.multiply(exchange.layout, exchange.rows(), own.lane, uint32_t(t >> 63));
+    FASTLM_UNROLL
+    for (int r = 0; r < kOwnRows; r++)
+      if (r < live) d[r][0] += masked(args, own.sequence() + r, own.unit, sums.v[r]);
   }
+  exchange.end();
+  const typename Kit::Place own(launch.plan, hidden, opaque(int(threadIdx.x)));
   FASTLM_UNROLL
-  for (int r = 0; r < kRows; r++)
-    if (works && begin + r < sequence.batch) store_states<Cell>(args.d_hx, begin + r, hidden, unit, d[r]);
+  for (int r = 0; r < kOwnRows; r++)
+    if (own.owns && own.sequence() + r < sequence.batch)
+      store_states<Cell>(args, args.d_hx, own.sequence() + r, own.unit, d[r]);
+}
+
+// workspace: plan.workspace_bytes, on a multiple of 16 bytes.
+template <class Args>
+void launch_persistent(const char* name, void (*few)(Args, PersistentLaunch), void (*many)(Args, PersistentLaunch),
+                       const Args& args, const PersistentPlan& plan, void* workspace, cudaStream_t stream) {
+  if (plan.workspace_bytes)
+    check(cudaMemsetAsync(workspace, 0, size_t(plan.workspace_bytes), stream), "could not clear the exchange");
+  const LaunchShape shape{dim3(unsigned(plan.row_groups), unsigned(plan.blocks)), dim3(unsigned(plan.threads)),
+                          plan.shared_bytes, plan.exchange == Exchange::kCluster ? int(plan.blocks) : 1,
+                          plan.exchange == Exchange::kGrid};
+  launch(name, plan.rows == kFewRows ? few : many, shape, stream, args, PersistentLaunch{plan, workspace});
+}
+
+template <class Cell, class T>
+void launch_persistent_forward(const Forward<T>& args, const PersistentPlan& plan, void* workspace,
+                               cudaStream_t stream) {
+  launch_persistent("persistent_forward", persistent_forward_kernel<Cell, T, kFewRows>,
+                    persistent_forward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
+}
+
+template <class Cell, class T>
+void launch_persistent_backward(const Backward<T>& args, const PersistentPlan& plan, void* workspace,
+                                cudaStream_t stream) {
+  launch_persistent("persistent_backward", persistent_backward_kernel<Cell, T, kFewRows>,
+                    persistent_backward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
 }
 
 }  // namespace fastlm::cuda

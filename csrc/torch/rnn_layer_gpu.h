@@ -4,6 +4,9 @@
 // others as soon as a tensor is gone, and a later use waits for ours.
 #pragma once
 
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
 #include <type_traits>
 
 #include "../cuda/rnn.h"

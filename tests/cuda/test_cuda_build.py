@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import torch
 
 import fastlm
+from tests.cuda import cubin
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = Path(fastlm.__file__).parent / "_C_cuda.so"
@@ -49,30 +49,16 @@ def test_one_symbol_alone_waits_for_a_cuda_build_of_torch():
     assert of_torch - given <= {"aoti_torch_get_current_cuda_stream"}
 
 
-def device_code(binary):
-    """The (kind, architecture) of every piece of device code in a library: kind 1 is PTX, 2 machine code."""
-    magic, found, at = struct.pack("<I", 0xBA55ED50), set(), 0
-    while (at := binary.find(magic, at)) >= 0:
-        header_bytes, size = struct.unpack_from("<HQ", binary, at + 6)
-        entry, end = at + header_bytes, at + header_bytes + size
-        while entry < end:
-            kind, _, entry_header_bytes, entry_bytes = struct.unpack_from("<HHIQ", binary, entry)
-            found.add((kind, struct.unpack_from("<I", binary, entry + 28)[0]))
-            entry += entry_header_bytes + entry_bytes
-        at = end
-    return found
-
-
 @pytest.mark.skipif(
     "TORCH_CUDA_ARCH_LIST" in os.environ or torch.cuda.is_available(), reason="built for this machine's GPUs alone"
 )
 def test_holds_the_default_architectures():
-    found = device_code(LIBRARY.read_bytes())
-    assert {(2, 80), (2, 90)} <= found
-    assert any(kind == 1 for kind, _ in found), "PTX, for GPUs to come"
+    found = {(entry.kind, entry.architecture) for entry in cubin.entries(LIBRARY.read_bytes())}
+    assert {(cubin.MACHINE_CODE, 80), (cubin.MACHINE_CODE, 90)} <= found
+    assert any(kind == cubin.PTX for kind, _ in found), "PTX, for GPUs to come"
     release = re.search(r"release (\d+)\.(\d+)", "".join(lines(NVCC, "--version")))
     if tuple(map(int, release.groups())) >= (12, 8):
-        assert {(2, 100), (2, 120), (1, 120)} <= found
+        assert {(cubin.MACHINE_CODE, 100), (cubin.MACHINE_CODE, 120), (cubin.PTX, 120)} <= found
 
 
 def test_status_says_why_it_is_not_used():
@@ -95,7 +81,7 @@ def nvcc_flags():
     return scope["NVCC_FLAGS"]
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100", "sm_120"])
 def test_kernels_of_any_cell_compile_without_a_spill(architecture, tmp_path):
     command = [NVCC, *nvcc_flags(), f"-arch={architecture}", f"-I{ROOT}/csrc", f"-I{ROOT}/tests/cpp"]
     source = str(ROOT / "tests" / "cuda" / "general_cells.cu")

@@ -138,11 +138,13 @@ class Launch {
   // scheduler.cc
   void run_clusters(std::span<const uint64_t> numbers);
   void populate(std::span<const uint64_t> numbers);
+  void draw_next();
   void run_thread(Thread& thread);
   void end_thread();
   void give_up();
   void pause(Wait wait, Where where);
   void give_way();  // a scheduling point: in a random order another thread may run
+  bool backwards();
   void make_ready(std::span<Thread> threads, Wait waiting);
   uint64_t draw(uint64_t below);
   // Ends the launch with the fault that make says. The fiber is never resumed, so nothing of its stack is destroyed:

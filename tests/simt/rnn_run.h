@@ -152,6 +152,14 @@ class RnnRun {
     b.grad_output = grad_output.data(), b.grad_output_stride = stride_;
     b.d_x_gates = d_x.data(), b.d_h_gates = one ? d_x.data() : d_h.data();
     if (!grad_states.empty()) b.grad_states[1] = grad_states.data();
+    const bool norm = case_.options.norm, apart = norm && kOutputApart<Cell>;
+    auto d_x_normed = unwritten<T>(norm ? case_.rows * size : 0), d_h_normed = one || Cell::kGatesAdd ? Numbers() : d_x,
+         d_state_normed = unwritten<T>(apart ? case_.rows * case_.hidden : 0),
+         d_projected = unwritten<T>(case_.options.projection ? case_.rows * case_.outputs : 0);
+    if (norm) b.d_x_normed = d_x_normed.data();
+    if (norm && !Cell::kGatesAdd) b.d_h_normed = d_h_normed.data();
+    if (apart) b.d_state_normed = d_state_normed.data();
+    if (case_.options.projection) b.d_projected = d_projected.data();
     for (int s = 0; s < S; s++) {
       grad_hn[s] = as<T>(case_.grad_hn[s]), d_hx[s] = unwritten<T>(case_.d_hx[s].size());
       b.grad_hn[s] = grad_hn[s].data();
@@ -161,6 +169,40 @@ class RnnRun {
     keep("d_x_gates", d_x, case_.d_x_gates);
     for (int s = 0; case_.options.optional && s < S; s++) keep("d_hx", d_hx[s], case_.d_hx[s]);
     reduce(widened(one ? d_x : d_h), size);
+    if (norm) {
+      const Numbers& d_h_behind = Cell::kGatesAdd ? d_x_normed : d_h_normed;
+      reduce_norms(options, widened(d_x_normed), widened(d_h_behind), widened(d_state_normed));
+    }
+    if (case_.options.projection) reduce_projection(widened(d_projected));
+  }
+
+  // As core/rnn/recurrence.h says.
+  void reduce_norms(const RnnOptions<T>& options, const std::vector<double>& d_x, const std::vector<double>& d_h,
+                    const std::vector<double>& d_state) {
+    const auto layout = kept_layout<Cell>(case_.hidden, options);
+    std::vector<double> d_gains;
+    const auto sum = [&](const std::vector<double>& d, int64_t normal) {
+      const int64_t columns = d.size() / case_.rows;
+      std::vector<double> sums(columns);
+      for (int64_t row = 0; row < case_.rows; row++)
+        for (int64_t i = 0; i < columns; i++)
+          sums[i] += d[row * columns + i] * (normal < 0 ? 1 : kept_[row * layout.width + normal + i]);
+      return sums;
+    };
+    const auto add = [&](const std::vector<double>& sums) { d_gains.insert(d_gains.end(), sums.begin(), sums.end()); };
+    add(sum(d_x, layout.x_normal)), add(sum(d_h, layout.h_normal));
+    add(sum(d_state, layout.state_normal)), add(sum(d_state, -1));
+    keep("d_gains", d_gains, case_.d_gains);
+    keep("d_b_ih", sum(d_x, -1), case_.d_b_ih), keep("d_b_hh", sum(d_h, -1), case_.d_b_hh);
+  }
+
+  void reduce_projection(const std::vector<double>& d_projected) {
+    std::vector<double> d_w_hr(case_.d_w_hr.size());
+    const int64_t width = kept_.size() / case_.rows;
+    for (int64_t row = 0; row < case_.rows; row++)
+      for (size_t i = 0; i < d_w_hr.size(); i++)
+        d_w_hr[i] += d_projected[row * case_.outputs + i / case_.hidden] * kept_[row * width + i % case_.hidden];
+    keep("d_w_hr", d_w_hr, case_.d_w_hr);
   }
 
   // What the caller sums up behind the steps: here in double, so that only the kernels' part is judged.

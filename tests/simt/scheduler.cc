@@ -20,6 +20,8 @@ constexpr uint64_t kThreadsTogether = 2048;
 constexpr uint64_t kThreadsAtMost = 4096;  // it has 8128 in all, and counts those that have just ended
 #endif
 
+constexpr uint64_t kRecent = 64;  // threads from which a random order mostly draws
+
 // Fibers are kept: making one is slow, above all for a sanitizer. But not those that a fault left in the middle of
 // something.
 std::vector<std::unique_ptr<Fiber>>& fibers() {
@@ -118,7 +120,7 @@ void Launch::run_clusters(std::span<const uint64_t> numbers) {
   happens_before(&begin_);
   size_t ended = 0;
   while (fault_.empty() && (!ready_.empty() || wake_pollers())) {
-    if (settings().order == Order::kRandom) std::swap(ready_.back(), ready_[draw(ready_.size())]);
+    if (settings().order == Order::kRandom) draw_next();
     Thread* thread = ready_.back();
     ready_.pop_back();
     run_thread(*thread);
@@ -128,6 +130,14 @@ void Launch::run_clusters(std::span<const uint64_t> numbers) {
   if (!fault_.empty()) give_up();
   happens_after(&end_);
   if (!fault_.empty()) throw Fault(fault_);
+}
+
+// Mostly one of those that became ready last: so some warps and blocks run far ahead of others, and the stacks of those
+// that take turns fit into the cache.
+void Launch::draw_next() {
+  const uint64_t number = draw(16 * kRecent), all = ready_.size();
+  const uint64_t back = number < kRecent ? draw(all) : number % std::min<uint64_t>(all, kRecent);
+  std::swap(ready_.back(), ready_[all - 1 - back]);
 }
 
 // Every thread that has begun stops where it is, after having said that what it did is over.
@@ -171,14 +181,19 @@ void Launch::give_way() {
   pause(Wait::kNothing, current_->where);
 }
 
-// Those that wait for what has come. In a random order whoever runs next is drawn when it does.
+// Whether threads that become ready together go on in reverse.
+bool Launch::backwards() {
+  return settings().order == Order::kReverse || (settings().order == Order::kRandom && draw(2) == 0);
+}
+
+// Those that wait for what has come.
 void Launch::make_ready(std::span<Thread> threads, Wait waiting) {
   const auto add = [&](Thread& thread) {
     if (thread.wait != waiting) return;
     thread.wait = Wait::kNothing;
     ready_.push_back(&thread);
   };
-  if (settings().order == Order::kReverse)
+  if (backwards())
     for (Thread& thread : threads) add(thread);
   else
     for (size_t i = threads.size(); i-- > 0;) add(threads[i]);

@@ -87,7 +87,7 @@ void Launch::complete(Warp& warp, const Gathering& gathering) {
     warp.threads[lane].wait = Wait::kNothing;
     ready_.push_back(&warp.threads[lane]);
   };
-  if (settings().order == Order::kReverse)
+  if (backwards())
     for (uint32_t rest = mask; rest; rest &= rest - 1) ready(std::countr_zero(rest));
   else
     for (uint32_t rest = mask; rest; rest &= ~std::bit_floor(rest)) ready(31 - std::countl_zero(rest));

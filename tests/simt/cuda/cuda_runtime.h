@@ -17,6 +17,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 // CUDA's names of what a thread may ask; the scheduler sets them before a thread goes on.
 inline const simt::Index &threadIdx = simt::thread_index, &blockIdx = simt::block_index;

@@ -1,0 +1,10 @@
+// The backward recurrence of every cell in bfloat16.
+#include "rnn_dispatch.cuh"
+
+namespace fastlm::cuda {
+
+template int64_t backward_workspace(std::string_view, const Backward<__nv_bfloat16>&, Precision, const DeviceLimits&);
+template void rnn_backward(std::string_view, const Backward<__nv_bfloat16>&, Precision, const DeviceLimits&, void*,
+                           Stream);
+
+}  // namespace fastlm::cuda

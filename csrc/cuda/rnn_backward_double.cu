@@ -1,0 +1,9 @@
+// The backward recurrence of every cell in double.
+#include "rnn_dispatch.cuh"
+
+namespace fastlm::cuda {
+
+template int64_t backward_workspace(std::string_view, const Backward<double>&, Precision, const DeviceLimits&);
+template void rnn_backward(std::string_view, const Backward<double>&, Precision, const DeviceLimits&, void*, Stream);
+
+}  // namespace fastlm::cuda

@@ -1,0 +1,10 @@
+// The forward recurrence of every cell in bfloat16.
+#include "rnn_dispatch.cuh"
+
+namespace fastlm::cuda {
+
+template int64_t forward_workspace(std::string_view, const Forward<__nv_bfloat16>&, Precision, const DeviceLimits&);
+template void rnn_forward(std::string_view, const Forward<__nv_bfloat16>&, Precision, const DeviceLimits&, void*,
+                          Stream);
+
+}  // namespace fastlm::cuda

@@ -1,0 +1,9 @@
+// The forward recurrence of every cell in double.
+#include "rnn_dispatch.cuh"
+
+namespace fastlm::cuda {
+
+template int64_t forward_workspace(std::string_view, const Forward<double>&, Precision, const DeviceLimits&);
+template void rnn_forward(std::string_view, const Forward<double>&, Precision, const DeviceLimits&, void*, Stream);
+
+}  // namespace fastlm::cuda
