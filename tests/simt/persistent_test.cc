@@ -59,7 +59,7 @@ void expect_right(const Case<Cell>& c, const Choice& choice) {
           cuda::launch_persistent_backward<Cell>(b, plan, workspace, nullptr);
         });
       },
-      kThorough ? 3 : 1);
+      kThorough ? 2 : 1);
 }
 
 template <class Cell, class T>
@@ -80,24 +80,27 @@ TYPED_TEST_SUITE(SimtPersistent, Pairs);
 
 TYPED_TEST(SimtPersistent, AnySizes) {
   using Cell = typename TypeParam::cell;
+  using T = typename TypeParam::number;
   unsigned seed = 1;
   const std::vector<Sizes> all_sizes = kThorough ? std::vector<Sizes>{{2, 2, 2}, {1}, {5, 3, 3, 1}, {9, 9}, {4, 1, 1}}
                                                  : std::vector<Sizes>{{9, 3, 1}};
   for (const Choice& choice : kChoices)
     for (const Sizes& sizes : all_sizes)
-      for (const int64_t hidden : kThorough ? Sizes{1, 3, 33} : Sizes{33})
-        for (const bool reverse : {false, true})
-          expect_right<Cell, typename TypeParam::number>(Case<Cell>(sizes, hidden, reverse, {}, seed++), choice);
+      for (const int64_t hidden : kThorough ? Sizes{1, 3, 33} : Sizes{33}) {
+        const bool reverse = seed % 2;
+        expect_right<Cell, T>(Case<Cell>(sizes, hidden, reverse, {}, seed++), choice);
+      }
 }
 
-// Weights of which most are in shared memory, lanes that only help, and the limit of a block.
+// Weights of which most are in shared memory, lanes that only help, and the most units of a block.
 TYPED_TEST(SimtPersistent, ManyUnits) {
   using Cell = typename TypeParam::cell;
+  using T = typename TypeParam::number;
   const Case<Cell> c({3, 3, 2}, 130, false, {}, 7);
   for (const Choice& choice : {Choice{Exchange::kCluster, 2, true}, {Exchange::kGrid, 5, false}})
-    expect_right<Cell, typename TypeParam::number>(c, choice);
-  if (kThorough)
-    expect_right<Cell, typename TypeParam::number>(Case<Cell>({9, 2}, 128, true, {}, 8), {Exchange::kBlock, 1, true});
+    expect_right<Cell, T>(c, choice);
+  if (kThorough && sizeof(T) < 8)
+    expect_right<Cell, T>(Case<Cell>({9, 2}, 128, true, {}, 8), {Exchange::kBlock, 1, true});
 }
 
 TYPED_TEST(SimtPersistent, Options) {
@@ -108,9 +111,10 @@ TYPED_TEST(SimtPersistent, Options) {
        {CaseOptions{.optional = false}, {.mask = true, .states = true, .zoneout = 0.3, .clip = 0.4},
         {.zoneout = 0.2, .random = false}})
     for (const Choice& choice : kChoices)
-      for (const bool reverse : {false, true})
-        if (kThorough || choice.many)
-          expect_right<Cell, typename TypeParam::number>(Case<Cell>({9, 5, 2}, 35, reverse, options, seed++), choice);
+      if (kThorough || choice.many) {
+        const bool reverse = seed % 2;
+        expect_right<Cell, typename TypeParam::number>(Case<Cell>({9, 5, 2}, 35, reverse, options, seed++), choice);
+      }
 }
 
 }  // namespace
