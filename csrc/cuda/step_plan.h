@@ -79,10 +79,12 @@ inline ProductPlan with_tile(const ProductShape& shape, bool large) {
   return plan;
 }
 
-// What the busiest multiprocessor reads, in numbers for each of the depth.
-inline int64_t reads(const ProductShape& shape, const ProductPlan& plan, int multiprocessors) {
+// What the busiest multiprocessor has to do for each of the depth, in the time that it takes to read a number from L2:
+// reads, and without tensor cores multiplications, of which it makes some eight meanwhile.
+inline int64_t effort(const ProductShape& shape, const ProductPlan& plan, int multiprocessors) {
+  const int64_t columns = plan.units * shape.gates;
   return parts_of(plan.row_blocks * plan.unit_blocks, multiprocessors) *
-         (std::min<int64_t>(plan.rows, shape.rows) + plan.units * shape.gates);
+         (std::min<int64_t>(plan.rows, shape.rows) + columns + (shape.tensor ? 0 : plan.rows * columns / 8));
 }
 
 }  // namespace detail
@@ -105,7 +107,7 @@ inline ProductPlan plan_product(const ProductShape& shape, const DeviceLimits& l
   const ProductPlan small = detail::with_tile(shape, false), large = detail::with_tile(shape, true);
   const int processors = std::max(limits.multiprocessors, 1);
   const bool fits = large.shared_bytes <= limits.shared_bytes;
-  return fits && detail::reads(shape, large, processors) < detail::reads(shape, small, processors) ? large : small;
+  return fits && detail::effort(shape, large, processors) < detail::effort(shape, small, processors) ? large : small;
 }
 
 // Bytes of workspace for the weights [rows, columns] of a product as it needs them: see prepare_weights.
