@@ -21,8 +21,12 @@ void expect_fits(const PersistentPlan& plan, const RnnShape& shape, const Device
   EXPECT_LT((plan.row_groups - 1) * plan.rows, shape.batch);
   const BlockUse block{plan.threads, kThreadRegisters, plan.shared_bytes};
   EXPECT_GE(blocks_per_sm(device.limits, block), 1);
-  if (plan.exchange == Exchange::kGrid) EXPECT_LE(plan.blocks * plan.row_groups, resident_blocks(device.limits, block));
-  if (plan.exchange == Exchange::kCluster) EXPECT_TRUE(cluster_fits(device.limits, block, int(plan.blocks)));
+  if (plan.exchange == Exchange::kGrid) {
+    EXPECT_LE(plan.blocks * plan.row_groups, resident_blocks(device.limits, block));
+  }
+  if (plan.exchange == Exchange::kCluster) {
+    EXPECT_TRUE(cluster_fits(device.limits, block, int(plan.blocks)));
+  }
 }
 
 TEST(Plan, FitsEveryDevice) {
