@@ -28,9 +28,8 @@ struct XGates {
   __device__ __forceinline__ void load(const Forward<T>& args, int64_t row, int64_t unit, int live) {
     FASTLM_UNROLL
     for (int r = 0; r < kOwnRows; r++) {
-      if (r >= live) return;
       FASTLM_UNROLL
-      for (int g = 0; g < Cell::kGates; g++)
+      for (int g = 0; r < live && g < Cell::kGates; g++)
         loaded[r][g] = args.x_gates[((row + r) * Cell::kGates + g) * args.hidden + unit];
     }
   }
