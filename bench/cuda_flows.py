@@ -204,9 +204,11 @@ def step(work: Work, device: Device) -> Iterator[Flow]:
     )
 
 
-def step_before(work: Work, device: Device) -> Iterator[Flow]:
-    """As csrc/cuda/rnn_step.cuh is at present: a launch a step, a lane a unit, without tensor cores."""
-    rows, units = (2 if work.batch <= 2 else 8), 32
+def step_exact(work: Work, device: Device) -> Iterator[Flow]:
+    """A launch a step without tensor cores, as float32 needs that is not to be rounded: a lane a unit."""
+    if work.number != "float":
+        return
+    rows, units = (4 if work.batch <= 4 else 8), 32
     row_blocks, unit_blocks = divide_up(work.batch, rows), divide_up(work.hidden, units)
     blocks = row_blocks * unit_blocks
     read = row_blocks * work.weights + blocks * rows * work.depth * work.bytes
@@ -218,23 +220,6 @@ def step_before(work: Work, device: Device) -> Iterator[Flow]:
         {"launch": 1, "L2 load": 2, "block barrier": 3, "shared load": 1} | CELL_WAITS,
         barriers="1 launch, 3 block",
     )
-
-
-def shared_before(work: Work, device: Device) -> Iterator[Flow]:
-    """As csrc/cuda/rnn_persistent.cuh is at present: U in shared memory, a thread a unit."""
-    rows = 2 if divide_up(work.batch, 2) <= device.multiprocessors else 8
-    blocks, threads = divide_up(work.batch, rows), divide_up(work.hidden, WARP) * WARP
-    exchange = 2 * rows * work.depth * 4
-    in_shared = min(work.weights, max(0, device.shared_of_block - exchange))
-    from_l2 = work.weights - in_shared
-    read = in_shared + threads // WARP * rows * work.depth * 4
-    if threads <= 512 and from_l2 <= 128 << 10:
-        yield Flow(
-            *(blocks, threads, in_shared + exchange, "fp32", work.flops * blocks * rows // work.batch),
-            *(blocks * read, blocks * from_l2, work.streamed),
-            {"block barrier": 1, "shared load": 1} | CELL_WAITS,
-            barriers="1 block",
-        )
 
 
 class Regime(NamedTuple):
@@ -250,10 +235,9 @@ class Regime(NamedTuple):
 
 
 REGIMES = [
-    Regime("block", r"^block_{direction}_kernel<{cell}, {number}\b", 128, block),
-    Regime("cluster", r"^cluster_{direction}_kernel<{cell}, {number}\b", 128, cluster),
-    Regime("grid", r"^grid_{direction}_kernel<{cell}, {number}\b", 128, grid),
-    Regime("step", r"^step_{direction}_kernel<{cell}, {number}, \d+, true>", 128, step),
-    Regime("shared (present)", r"^persistent_{direction}_kernel<{cell}, {number}\b", 128, shared_before),
-    Regime("step (present)", r"^step_{direction}_kernel<{cell}, {number}, \d+(, false)?>", 128, step_before),
+    Regime("block", r"^persistent_{direction}_kernel<{cell}, {number}\b", 128, block),
+    Regime("cluster", r"^persistent_{direction}_kernel<{cell}, {number}\b", 128, cluster),
+    Regime("grid", r"^persistent_{direction}_kernel<{cell}, {number}\b", 128, grid),
+    Regime("step, tensor cores", r"^step_{direction}_kernel<{cell}, {number}, \d+, true>", 128, step),
+    Regime("step, exact", r"^step_{direction}_kernel<{cell}, {number}, \d+, false>", 128, step_exact),
 ]

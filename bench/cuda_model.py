@@ -9,7 +9,10 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import os
 import re
+import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -174,6 +177,22 @@ def lay_out(
     )
 
 
+def plans() -> dict[tuple[str, Work], str]:
+    """The regime that csrc/cuda/rnn_plan.h chooses for every work on every device."""
+    asked = [(name, work) for name in DEVICES for work in WORKS]
+    lines = [
+        f"{name} {work.gates} {1 + (work.cell == 'LSTM')} {work.batch} {work.hidden} {work.bytes} {int(work.backward)}"
+        for name, work in asked
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "cuda_plan")
+        compiler = os.environ.get("CXX", "c++").split()
+        source = str(Path(__file__).with_name("cuda_plan.cc"))
+        subprocess.run([*compiler, "-std=c++20", f"-I{ROOT / 'csrc'}", source, "-o", str(program)], check=True)
+        answer = subprocess.run([program], input="\n".join(lines), capture_output=True, text=True, check=True)
+    return dict(zip(asked, answer.stdout.splitlines(), strict=True))
+
+
 def estimates(kernels: Sequence[dict[str, str]]) -> Iterator[Estimate]:
     """Every work in every regime on every device."""
     table = devices()
@@ -206,7 +225,7 @@ def cells(one: Estimate) -> list[str]:
     ]
 
 
-def document(all_estimates: Sequence[Estimate]) -> str:
+def document(all_estimates: Sequence[Estimate], planned: dict[tuple[str, Work], str]) -> str:
     """The page."""
     lines = [INTRODUCTION]
     for name in DEVICES:
@@ -214,7 +233,10 @@ def document(all_estimates: Sequence[Estimate]) -> str:
         for work in WORKS:
             group = [one for one in all_estimates if (one.device, one.work) == (name, work)]
             best = min(group, key=lambda one: one.step_us)
-            lines.append(f"**{work}**: {best.regime}, at best {best.step_us:.2f} us a step\n")
+            lines.append(
+                f"**{work}**: {best.regime} is the fastest here, at best {best.step_us:.2f} us a step; "
+                f"planned: {planned[name, work]}\n"
+            )
             lines += table(COLUMNS, map(cells, group))
     h100 = devices()["H100"]
     input_ms = 2 * 1024 * 16 * 4 * 768 * 768 / (h100.half_tflops * 1e12) * 1e3
@@ -255,8 +277,11 @@ first measurements against. Written by `make cuda-model`; all figures are in [cu
 A step takes at best: the longest of **arithmetic**, **shared** memory, **L2** and **memory** (which overlap), and then
 all of the **waiting** (which nothing hides: the next step needs this one). Microseconds. Only the SMs that have a block
 count; of the layouts that a regime has, the best is shown. Real kernels do not reach peaks; bank conflicts, the
-instructions around the products and the tail of a launch are not in it. *Planned*: there is no such kernel in
-[cuda-kernels.csv](cuda-kernels.csv) yet, and its registers are a guess.
+instructions around the products and the tail of a launch are not in it. Registers marked *planned* are a guess: there
+is no such kernel in [cuda-kernels.csv](cuda-kernels.csv).
+
+*Planned* behind a shape is what `csrc/cuda/rnn_plan.h` chooses, by a coarser estimate and among the layouts that fit
+the present kernels. Tensor cores are for 16-bit numbers, and for float32 only where TF32 is allowed.
 
 ![Time of a step by regime, as modelled](cuda-model.png)
 """
@@ -326,7 +351,7 @@ def main() -> None:
     with (folder / "cuda-kernels.csv").open(newline="") as file:
         kernels = list(csv.DictReader(file))
     found = list(estimates(kernels))
-    (folder / "cuda-model.md").write_text(document(found))
+    (folder / "cuda-model.md").write_text(document(found, plans()))
     save(found, folder / "cuda-model.csv")
     plot(found, folder / "cuda-model.png")
 

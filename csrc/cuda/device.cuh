@@ -83,35 +83,69 @@ inline std::string describe(const char* name, const LaunchShape& shape) {
   return text.str();
 }
 
+// A launch, and what its kernel must be allowed for it.
+template <class... Parameter>
+class Launch {
+ public:
+  Launch(const char* name, void (*kernel)(Parameter...), const LaunchShape& shape, cudaStream_t stream)
+      : name_(name), kernel_(kernel), shape_(shape) {
+    if (shape.shared_bytes > kDefaultSharedBytes)
+      allow(cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes));
+    if (shape.cluster > kPortableCluster) allow(cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+    if (shape.cluster > 1) {
+      attributes_[config_.numAttrs].id = cudaLaunchAttributeClusterDimension;
+      attributes_[config_.numAttrs++].val.clusterDim = {1, unsigned(shape.cluster), 1};
+    }
+    if (shape.cooperative) {
+      attributes_[config_.numAttrs].id = cudaLaunchAttributeCooperative;
+      attributes_[config_.numAttrs++].val.cooperative = 1;
+    }
+    config_.attrs = attributes_;
+    config_.gridDim = shape.grid;
+    config_.blockDim = shape.block;
+    config_.dynamicSmemBytes = size_t(shape.shared_bytes);
+    config_.stream = stream;
+  }
+  Launch(const Launch&) = delete;
+
+  // Whether the blocks that must run together can: of a cluster, of a cooperative grid.
+  bool fits() const {
+    int count = 0, device = 0, multiprocessors = 0;
+    if (shape_.cluster > 1) {
+      const cudaError_t error = cudaOccupancyMaxActiveClusters(&count, kernel_, &config_);
+      if (error != cudaSuccess) cudaGetLastError();
+      return error == cudaSuccess && count > 0;
+    }
+    if (!shape_.cooperative) return true;
+    check(cudaGetDevice(&device), name_);
+    check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device), name_);
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&count, kernel_, int(shape_.block.x), config_.dynamicSmemBytes),
+          name_);
+    return int64_t(shape_.grid.x) * shape_.grid.y <= int64_t(count) * multiprocessors;
+  }
+
+  template <class... Argument>
+  void run(const Argument&... arguments) const {
+    if (const cudaError_t error = cudaLaunchKernelEx(&config_, kernel_, static_cast<Parameter>(arguments)...))
+      check(error, describe(name_, shape_));
+  }
+
+ private:
+  void allow(cudaFuncAttribute attribute, int value) const {
+    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel_), attribute, value), describe(name_, shape_));
+  }
+
+  const char* const name_;
+  void (*const kernel_)(Parameter...);
+  const LaunchShape shape_;
+  cudaLaunchAttribute attributes_[2];
+  cudaLaunchConfig_t config_{};
+};
+
 template <class... Parameter, class... Argument>
 void launch(const char* name, void (*kernel)(Parameter...), const LaunchShape& shape, cudaStream_t stream,
             const Argument&... arguments) {
-  if (shape.shared_bytes > kDefaultSharedBytes)
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               int(shape.shared_bytes)),
-          describe(name, shape));
-  if (shape.cluster > kPortableCluster)
-    check(
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
-        describe(name, shape));
-  cudaLaunchAttribute attributes[2];
-  unsigned count = 0;
-  if (shape.cluster > 1) {
-    attributes[count].id = cudaLaunchAttributeClusterDimension;
-    attributes[count++].val.clusterDim = {1, unsigned(shape.cluster), 1};
-  }
-  if (shape.cooperative) {
-    attributes[count].id = cudaLaunchAttributeCooperative;
-    attributes[count++].val.cooperative = 1;
-  }
-  cudaLaunchConfig_t config{};
-  config.attrs = attributes, config.numAttrs = count;
-  config.gridDim = shape.grid;
-  config.blockDim = shape.block;
-  config.dynamicSmemBytes = size_t(shape.shared_bytes);
-  config.stream = stream;
-  if (const cudaError_t error = cudaLaunchKernelEx(&config, kernel, static_cast<Parameter>(arguments)...))
-    check(error, describe(name, shape));
+  Launch<Parameter...>(name, kernel, shape, stream).run(arguments...);
 }
 
 }  // namespace fastlm::cuda

@@ -1,12 +1,10 @@
 // The numbers of tensors, and the ones that kernels compute with.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <type_traits>
 
 #include "device.cuh"
+#include "half_types.h"
 
 namespace fastlm::cuda {
 

@@ -76,7 +76,7 @@ class RowExchange {
 
   // Between the two a thread may do what needs nobody else.
   __device__ __forceinline__ void send() {
-    if (is(Exchange::kCluster)) ptx::cluster_arrive();
+    if (is(Exchange::kCluster)) arrive();
     if (is(Exchange::kGrid)) {
       __syncthreads();
       if (threadIdx.x == 0) ptx::signal(counter());
@@ -85,7 +85,7 @@ class RowExchange {
   __device__ __forceinline__ void receive() {
     if (is(Exchange::kGrid)) return fetch();
     if (is(Exchange::kCluster))
-      ptx::cluster_wait();
+      wait();
     else
       __syncthreads();
     C* const kept = now_;
@@ -99,7 +99,16 @@ class RowExchange {
   __device__ __forceinline__ bool is(Exchange exchange) const { return launch_.plan.exchange == exchange; }
   __device__ __forceinline__ void meet_cluster() {
     if (!is(Exchange::kCluster)) return;
+    arrive();
+    wait();
+  }
+  // The lanes of a warp are to arrive, and to wait, as one; the compiler sees to that for __syncthreads alone.
+  __device__ __forceinline__ void arrive() {
+    __syncwarp();
     ptx::cluster_arrive();
+  }
+  __device__ __forceinline__ void wait() {
+    __syncwarp();
     ptx::cluster_wait();
   }
 

@@ -9,10 +9,28 @@
 
 namespace fastlm::cuda {
 
-template <class Cell, class T, class Args>
-RnnShape shape_of(const Args& args, bool backward) {
-  return {args.walk.sequence.batch, args.hidden, args.options.outputs, Cell::kGates, Cell::kStates,
-          int(sizeof(T)),           backward};
+// The plan, or a launch a step where its blocks could not meet.
+template <class Cell, class T, class Args, class KernelOf>
+RnnPlan plan_of(const Args& args, bool backward, Precision precision, const DeviceLimits& limits,
+                const KernelOf& kernel_of) {
+  const RnnShape shape{args.walk.sequence.batch, args.hidden, args.options.outputs, Cell::kGates, Cell::kStates,
+                       int(sizeof(T)),           backward};
+  const RnnPlan plan = plan_rnn(shape, precision, limits);
+  const auto* persistent = std::get_if<PersistentPlan>(&plan);
+  if (persistent && !persistent_fits(kernel_of(*persistent), *persistent)) return plan_step(shape, precision, limits);
+  return plan;
+}
+template <class Cell, class T>
+RnnPlan plan_of(const Forward<T>& args, Precision precision, const DeviceLimits& limits) {
+  return plan_of<Cell, T>(args, false, precision, limits, persistent_forward_of<Cell, T>);
+}
+template <class Cell, class T>
+RnnPlan plan_of(const Backward<T>& args, Precision precision, const DeviceLimits& limits) {
+  return plan_of<Cell, T>(args, true, precision, limits, persistent_backward_of<Cell, T>);
+}
+
+inline int64_t workspace_of(const RnnPlan& plan) {
+  return std::visit([](const auto& regime) { return regime.workspace_bytes; }, plan);
 }
 
 // A projection or a layer norm cuts a step in pieces: each has its launches.
@@ -27,8 +45,7 @@ int64_t forward_workspace(const Forward<T>& args, Precision precision, const Dev
     return 0;
   } else {
     if (in_pieces(args)) return normed_forward_workspace<Cell, T>(args, precision, limits);
-    return std::visit([](const auto& plan) { return plan.workspace_bytes; },
-                      plan_rnn(shape_of<Cell, T>(args, false), precision, limits));
+    return workspace_of(plan_of<Cell>(args, precision, limits));
   }
 }
 
@@ -38,8 +55,7 @@ int64_t backward_workspace(const Backward<T>& args, Precision precision, const D
     return 0;
   } else {
     if (in_pieces(args)) return normed_backward_workspace<Cell, T>(args, precision, limits);
-    return std::visit([](const auto& plan) { return plan.workspace_bytes; },
-                      plan_rnn(shape_of<Cell, T>(args, true), precision, limits));
+    return workspace_of(plan_of<Cell>(args, precision, limits));
   }
 }
 
@@ -50,7 +66,7 @@ void launch_forward(const Forward<T>& args, Precision precision, const DeviceLim
     launch_diagonal_forward<Cell, T>(args, stream);
   } else {
     if (in_pieces(args)) return launch_normed_forward<Cell, T>(args, precision, limits, workspace, stream);
-    const RnnPlan plan = plan_rnn(shape_of<Cell, T>(args, false), precision, limits);
+    const RnnPlan plan = plan_of<Cell>(args, precision, limits);
     if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
       launch_persistent_forward<Cell, T>(args, *persistent, workspace, stream);
     else
@@ -65,7 +81,7 @@ void launch_backward(const Backward<T>& args, Precision precision, const DeviceL
     launch_diagonal_backward<Cell, T>(args, stream);
   } else {
     if (in_pieces(args)) return launch_normed_backward<Cell, T>(args, precision, limits, workspace, stream);
-    const RnnPlan plan = plan_rnn(shape_of<Cell, T>(args, true), precision, limits);
+    const RnnPlan plan = plan_of<Cell>(args, precision, limits);
     if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
       launch_persistent_backward<Cell, T>(args, *persistent, workspace, stream);
     else

@@ -159,30 +159,47 @@ __global__ void __launch_bounds__(kPersistentThreads, 1)
       store_states<Cell>(args, args.d_hx, own.sequence() + r, own.unit, d[r]);
 }
 
+template <class Cell, class T>
+auto persistent_forward_of(const PersistentPlan& plan) {
+  return plan.rows == kFewRows ? persistent_forward_kernel<Cell, T, kFewRows>
+                               : persistent_forward_kernel<Cell, T, many_rows(sizeof(T))>;
+}
+template <class Cell, class T>
+auto persistent_backward_of(const PersistentPlan& plan) {
+  return plan.rows == kFewRows ? persistent_backward_kernel<Cell, T, kFewRows>
+                               : persistent_backward_kernel<Cell, T, many_rows(sizeof(T))>;
+}
+
+inline LaunchShape shape_of(const PersistentPlan& plan) {
+  return {dim3(unsigned(plan.row_groups), unsigned(plan.blocks)), dim3(unsigned(plan.threads)), plan.shared_bytes,
+          plan.exchange == Exchange::kCluster ? int(plan.blocks) : 1, plan.exchange == Exchange::kGrid};
+}
+
+// Whether the blocks of a row group can meet on this GPU: it may have fewer multiprocessors free than its kind has.
+template <class Args>
+bool persistent_fits(void (*kernel)(Args, PersistentLaunch), const PersistentPlan& plan) {
+  return Launch("persistent", kernel, shape_of(plan), nullptr).fits();
+}
+
 // workspace: plan.workspace_bytes, on a multiple of 16 bytes.
 template <class Args>
-void launch_persistent(const char* name, void (*few)(Args, PersistentLaunch), void (*many)(Args, PersistentLaunch),
-                       const Args& args, const PersistentPlan& plan, void* workspace, cudaStream_t stream) {
+void launch_persistent(const char* name, void (*kernel)(Args, PersistentLaunch), const Args& args,
+                       const PersistentPlan& plan, void* workspace, cudaStream_t stream) {
   if (plan.workspace_bytes)
     check(cudaMemsetAsync(workspace, 0, size_t(plan.workspace_bytes), stream), "could not clear the exchange");
-  const LaunchShape shape{dim3(unsigned(plan.row_groups), unsigned(plan.blocks)), dim3(unsigned(plan.threads)),
-                          plan.shared_bytes, plan.exchange == Exchange::kCluster ? int(plan.blocks) : 1,
-                          plan.exchange == Exchange::kGrid};
-  launch(name, plan.rows == kFewRows ? few : many, shape, stream, args, PersistentLaunch{plan, workspace});
+  launch(name, kernel, shape_of(plan), stream, args, PersistentLaunch{plan, workspace});
 }
 
 template <class Cell, class T>
 void launch_persistent_forward(const Forward<T>& args, const PersistentPlan& plan, void* workspace,
                                cudaStream_t stream) {
-  launch_persistent("persistent_forward", persistent_forward_kernel<Cell, T, kFewRows>,
-                    persistent_forward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
+  launch_persistent("persistent_forward", persistent_forward_of<Cell, T>(plan), args, plan, workspace, stream);
 }
 
 template <class Cell, class T>
 void launch_persistent_backward(const Backward<T>& args, const PersistentPlan& plan, void* workspace,
                                 cudaStream_t stream) {
-  launch_persistent("persistent_backward", persistent_backward_kernel<Cell, T, kFewRows>,
-                    persistent_backward_kernel<Cell, T, many_rows(sizeof(T))>, args, plan, workspace, stream);
+  launch_persistent("persistent_backward", persistent_backward_of<Cell, T>(plan), args, plan, workspace, stream);
 }
 
 }  // namespace fastlm::cuda

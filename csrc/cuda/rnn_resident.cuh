@@ -8,6 +8,13 @@
 
 #include "rnn_exchange.cuh"
 
+// Loads of so many rounds of a loop go out together: more would cost more registers than there are.
+#ifdef __CUDACC__
+#define FASTLM_ABREAST _Pragma("unroll kAbreast")
+#else
+#define FASTLM_ABREAST
+#endif
+
 namespace fastlm::cuda {
 
 // One or two numbers in a register.
@@ -142,7 +149,7 @@ class ResidentWeights {
     };
     FASTLM_UNROLL
     for (int tile = 0; tile < kHeld; tile++) load_words(held_[tile]);
-#pragma unroll kAbreast
+    FASTLM_ABREAST
     for (int tile = 0; tile < streamed_tiles_; tile++) {
       W words[kChunks * kWide];
       load_words(words);
@@ -172,7 +179,7 @@ class ResidentWeights {
       add(sums, words, layout, rows);
     }
     const Chunk* chunks = streamed_;
-#pragma unroll kAbreast
+    FASTLM_ABREAST
     for (int tile = 0; tile < streamed_tiles_; tile++) {
       W words[kChunks * kWide];
       FASTLM_UNROLL
@@ -193,7 +200,7 @@ class ResidentWeights {
   static constexpr int kSums = kTile.sums, kStep = kTile.step, kPack = kTile.pack, kHeld = kTile.held;
   static constexpr int kWords = kTile.words(), kWide = kTile.wide(), kChunks = kWords / kWide;
   static constexpr int kPlane = RowLayout<C, kRows>::kPlane;
-  static constexpr int kAbreast = kPack * kWords > 4 ? 1 : 2;  // tiles whose loads go out together
+  static constexpr int kAbreast = kPack * kWords > 4 ? 1 : 2;
   using Chunk = Wide<W, kWide>;
   static_assert(sizeof(W) == kTile.word_bytes && kPack == W::kPack && kSums == kUnits * kGates);
 

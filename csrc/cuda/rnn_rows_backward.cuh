@@ -84,7 +84,8 @@ class BackwardRow {
   __device__ __forceinline__ Inputs inputs(int64_t unit) const {
     const bool projected = args_.options.w_hr != nullptr;  // then h is of another width, and no cell reads it
     const int64_t at = b_ * args_.hidden + unit;
-    Inputs in{load_saved<Cell>(args_, row_, unit)};
+    Inputs in;
+    in.saved = load_saved<Cell>(args_, row_, unit);
     in.before[0] = projected ? C(0) : state_before<Cell>(args_, 0, t_, b_, unit);
     in.d[0] = memory_.d_output[at];
     in.output = projected ? C(0) : output_of_cell<Cell>(args_, row_, unit);

@@ -4,11 +4,9 @@
 // others as soon as a tensor is gone, and a later use waits for ours.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <type_traits>
 
+#include "../cuda/half_types.h"
 #include "../cuda/rnn.h"
 #include "../cuda/upload.h"
 #include "arguments.h"

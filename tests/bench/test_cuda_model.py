@@ -62,7 +62,7 @@ def test_what_does_not_fit_has_no_estimate():
 
 
 def test_registers_come_from_the_table_where_it_has_the_kernel():
-    work, name = Work("RNN", 35, 16, 64), "block_forward_kernel<Elman<Tanh>, float, 2>"
+    work, name = Work("RNN", 35, 16, 64), "persistent_forward_kernel<Elman<Tanh>, float, 2>"
     rows = [{"kernel": name, "architecture": a, "registers": r} for a, r in (("80", "50"), ("90", "60"), ("120", "70"))]
     rows.append({"kernel": name.replace("Tanh", "Relu"), "architecture": "90", "registers": "99"})
     for device, registers, in_table in ((A100, 50, True), (H100, 60, True)):
@@ -72,7 +72,7 @@ def test_registers_come_from_the_table_where_it_has_the_kernel():
 
 
 def test_the_page_is_of_the_table():
-    page = cuda_model.document(list(cuda_model.estimates(kernels())))
+    page = cuda_model.document(list(cuda_model.estimates(kernels())), cuda_model.plans())
     assert (DOCS / "cuda-model.md").read_text() == page, "make cuda-model"
     assert all("MODEL, not measured" in line for line in page.splitlines() if line.startswith("## ") and "00" in line)
 

@@ -27,13 +27,23 @@ class Claim:
         return missing + [f"has {code[kind]} {kind}" for kind in self.lacks.split() if code[kind]]
 
 
+TENSOR = r"(__half|__nv_bfloat16)"
+
 CLAIMS = [
     Claim("", lacks="local"),
     Claim(r"^dropout_kernel<.*, true>", has="ldg16 stg16"),
     Claim(r"^dropout_kernel<.*, false>", lacks="ldg16 stg16"),  # their arrays need not be aligned
-    Claim(r"^(persistent|step)_\w+<.*\bfloat, \d+(, false)?>", has="ffma lds16 bar", lacks="dfma mma"),
-    Claim(r"^(persistent|step)_\w+<.*\bdouble\b", has="dfma lds16 bar", lacks="mma"),
+    # The grid's exchange, by counters and asynchronous copies, and from sm_90 on the cluster's: one kernel has both.
+    Claim(r"^persistent_", has="bar shfl lds16 ldgsts acquire fence atomic", lacks="mma"),
+    Claim(r"^persistent_", has="cluster_bar", least_architecture=90),
+    Claim(r"^persistent_\w+<.*\b(float|__half|__nv_bfloat16)\b", has="ffma"),
+    Claim(r"^persistent_\w+<.*\bdouble\b", has="dfma"),
+    # The step regime, with tensor cores and without.
+    Claim(r"^step_\w+<.*, true>", has="mma ldg16 bar", lacks="dfma"),
+    Claim(r"^step_\w+<.*\bfloat, \d+, false>", has="ffma bar", lacks="dfma mma"),
+    Claim(r"^step_\w+<.*\bdouble, \d+, false>", has="dfma bar", lacks="mma"),
+    Claim(r"^product_kernel<.*, true, ", has="mma ldg16 bar", lacks="dfma"),
+    Claim(r"^product_kernel<float.*, false, ", has="ffma bar", lacks="dfma mma"),
+    Claim(r"^(step|product|rows|row|normalize|weights)\w*_", lacks="acquire cluster_bar"),  # blocks do not talk
     Claim(r"^diagonal_", lacks="bar shfl fence atomic"),  # threads have nothing to tell one another
-    Claim(r"^persistent_", lacks="fence atomic acquire cluster_bar"),  # blocks do not talk within a launch
-    Claim(r"^(step|transpose)_", lacks="fence atomic acquire cluster_bar"),
 ]

@@ -13,11 +13,11 @@ from tests.samples import RnnSample
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
-# By csrc/cuda/rnn_plan.h, on any GPU: all of U in shared memory; a part of it, where there is enough; a launch a step.
+# By csrc/cuda/rnn_plan.h, on most GPUs: U on one multiprocessor; on a cluster; on the whole GPU; a launch a step.
 REGIMES = [
     RnnSample(cell, steps=9, batch=batch, inputs=16, hidden=hidden, directions=2)
     for cell in ops.rnn.cells()
-    for hidden, batch in ((64, 1), (128, 600), (256, 37), (700, 3), (700, 65))
+    for hidden, batch in ((64, 1), (128, 600), (256, 37), (700, 3), (700, 65), (1500, 2))
 ] + [RnnSample(cell, lengths=(40, 3, 17, 1, 40, 9), inputs=8, hidden=h) for cell in ops.rnn.cells() for h in (96, 600)]
 
 
@@ -66,9 +66,11 @@ def test_a_graph_draws_anew_when_the_seed_has_changed():
         assert torch.equal(y.cpu(), ops.dropout(torch.ones(1000), torch.tensor(value), 0.5))
 
 
-@pytest.mark.parametrize("hidden", [64, 700])
-def test_a_layer_in_a_graph(hidden):
-    args = RnnSample("rnn_tanh", steps=5, batch=4, hidden=hidden).make(torch.float32, "cuda", requires_grad=False)
+@pytest.mark.parametrize("lengths", [None, (5, 3, 3, 1)], ids=["equal", "packed"])
+@pytest.mark.parametrize("hidden", [64, 300, 700])
+def test_a_layer_in_a_graph(hidden, lengths):
+    sample = RnnSample("rnn_tanh", steps=5, batch=4, lengths=lengths, hidden=hidden)
+    args = sample.make(torch.float32, "cuda", requires_grad=False)
     ops.rnn_layer(*args)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

@@ -58,7 +58,9 @@ struct Launcher {
   }
 };
 
-void ranks_kernel(int* ranks) { ranks[blockIdx.x] = int(fastlm::cuda::ptx::cluster_rank()); }
+void ranks_kernel(int* ranks) {
+  if (threadIdx.x == 0) ranks[blockIdx.x] = int(fastlm::cuda::ptx::cluster_rank());
+}
 void grid_kernel(int* count) {
   atomicAdd(count, 1);
   cooperative_groups::this_grid().sync();

@@ -1,70 +1,78 @@
-// The planner: what it gives always fits, and is what is meant for well-known sizes and devices.
+// The choice of a recurrence's kernels: what is planned fits each device, and is what is meant for well-known sizes.
 #include <gtest/gtest.h>
 
+#include "cuda/occupancy.h"
 #include "cuda/rnn_plan.h"
 
 namespace fastlm::cuda {
 namespace {
 
-constexpr DeviceLimits kA100{108, 166912}, kH100{132, 232448}, kRtx5090{170, 101376}, kT4{40, 65536};
-
-TEST(Plan, AlwaysFitsTheDevice) {
-  for (const DeviceLimits& limits : {kA100, kH100, kRtx5090, kT4, DeviceLimits{1, 49152}})
-    for (const int64_t batch : {1, 2, 3, 31, 64, 1000, 100000})
-      for (const int64_t hidden : {1, 31, 32, 33, 127, 128, 200, 256, 257, 512, 650, 1024, 5000})
-        for (const int gates : {1, 2, 3, 4})
-          for (const int bytes : {4, 8})
-            for (const bool backward : {false, true}) {
-              const RnnShape shape{batch, hidden, gates, bytes, backward};
-              const RnnPlan plan = plan_rnn(shape, limits);
-              SCOPED_TRACE(testing::Message() << "B " << batch << ", H " << hidden << ", G " << gates << ", " << bytes
-                                              << " bytes, " << limits.shared_bytes << " of shared memory");
-              EXPECT_LE(plan.shared_bytes, limits.shared_bytes);
-              EXPECT_LE(plan.threads, 1024);
-              EXPECT_EQ(plan.threads % 32, 0);
-              EXPECT_TRUE(plan.rows == kFewRows || plan.rows == many_rows(gates, bytes));
-              EXPECT_GE(plan.row_blocks * plan.rows, batch);
-              EXPECT_LT((plan.row_blocks - 1) * plan.rows, batch);
-              EXPECT_LE(plan.unit_blocks, 65535);
-              if (plan.regime == Regime::kStep) {
-                EXPECT_GE(plan.unit_blocks * kStepUnits, hidden);
-                EXPECT_EQ(plan.packed_weights, backward ? 0 : gates * hidden * hidden);
-              } else {
-                EXPECT_GE(plan.threads, hidden);
-                EXPECT_EQ(plan.packed_weights > 0, !backward && plan.resident < shape.depth());
-              }
-            }
+DeviceLimits limits_of(const Device& device) {
+  return {device.limits.multiprocessors, device.limits.shared_of_block, device.limits.capability / 10, true};
 }
 
-TEST(Plan, KeepsTheWeightsWhereTheyFit) {
-  for (const int64_t hidden : {1, 64, 128, 200}) {
-    const RnnPlan plan = plan_rnn({32, hidden, 1, 4, false}, kH100);
-    EXPECT_EQ(plan.regime, Regime::kPersistent);
-    EXPECT_EQ(plan.resident, hidden);
-    EXPECT_EQ(plan.packed_weights, 0);
+constexpr int kThreadRegisters = 128;  // as __launch_bounds__ of the persistent kernels allows
+
+void expect_fits(const PersistentPlan& plan, const RnnShape& shape, const Device& device) {
+  EXPECT_LE(plan.threads, kPersistentThreads);
+  EXPECT_EQ(plan.threads % 32, 0);
+  EXPECT_GE(plan.blocks * plan.units_of_block, shape.hidden);
+  EXPECT_GE(plan.row_groups * plan.rows, shape.batch);
+  EXPECT_LT((plan.row_groups - 1) * plan.rows, shape.batch);
+  const BlockUse block{plan.threads, kThreadRegisters, plan.shared_bytes};
+  EXPECT_GE(blocks_per_sm(device.limits, block), 1);
+  if (plan.exchange == Exchange::kGrid) {
+    EXPECT_LE(plan.blocks * plan.row_groups, resident_blocks(device.limits, block));
+  }
+  if (plan.exchange == Exchange::kCluster) {
+    EXPECT_TRUE(cluster_fits(device.limits, block, int(plan.blocks)));
   }
 }
 
-TEST(Plan, ReadsALittleFromL2RatherThanLaunchAStep) {
-  const RnnPlan plan = plan_rnn({32, 256, 1, 4, false}, kH100);
-  EXPECT_EQ(plan.regime, Regime::kPersistent);
-  EXPECT_GT(plan.resident, 200);
-  EXPECT_LT(plan.resident, 256);
-  EXPECT_EQ(plan.packed_weights, 256 * 256);
+TEST(Plan, FitsEveryDevice) {
+  for (const Device& device : kDevices)
+    for (const int64_t batch : {1, 2, 3, 31, 64, 1000, 100000})
+      for (const int64_t hidden : {1, 31, 32, 33, 127, 128, 200, 256, 257, 512, 650, 1024, 5000})
+        for (const int gates : {1, 2, 3, 4})
+          for (const int bytes : {2, 4, 8})
+            for (const bool backward : {false, true}) {
+              SCOPED_TRACE(testing::Message() << device.name << ", B " << batch << ", H " << hidden << ", G " << gates
+                                              << ", " << bytes << " bytes");
+              const RnnShape shape{batch, hidden, hidden, gates, 2, bytes, backward};
+              const RnnPlan plan = plan_rnn(shape, Precision::kExact, limits_of(device));
+              if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
+                expect_fits(*persistent, shape, device);
+              else
+                EXPECT_LE(std::get<StepPlan>(plan).shared_bytes, device.limits.shared_of_block);
+            }
 }
 
-TEST(Plan, LaunchesAStepWhereMostWouldNotFit) {
-  EXPECT_EQ(plan_rnn({32, 512, 1, 4, false}, kH100).regime, Regime::kStep);
-  EXPECT_EQ(plan_rnn({32, 256, 4, 4, false}, kH100).regime, Regime::kStep);
-  EXPECT_EQ(plan_rnn({32, 256, 1, 4, false}, kRtx5090).regime, Regime::kStep);
-  EXPECT_EQ(plan_rnn({1, 1024, 1, 8, true}, kH100).regime, Regime::kStep);
+// What is planned for an LSTM: an exchange, or nothing for a launch a step.
+std::optional<Exchange> lstm(int64_t batch, int64_t hidden, int bytes, const char* name) {
+  for (const Device& device : kDevices)
+    if (std::string_view(device.name) == name) {
+      const RnnPlan plan = plan_rnn({batch, hidden, hidden, 4, 2, bytes, false}, Precision::kExact, limits_of(device));
+      if (const auto* persistent = std::get_if<PersistentPlan>(&plan)) return persistent->exchange;
+      return {};
+    }
+  throw std::invalid_argument(name);
 }
 
-TEST(Plan, SpreadsASmallBatchOverTheProcessors) {
-  EXPECT_EQ(plan_rnn({64, 128, 1, 4, false}, kH100).rows, kFewRows);
-  EXPECT_EQ(plan_rnn({64, 128, 1, 4, false}, kH100).row_blocks, 32);
-  EXPECT_EQ(plan_rnn({1024, 128, 1, 4, false}, kH100).rows, 8);
-  EXPECT_EQ(plan_rnn({1024, 128, 1, 4, false}, kH100).row_blocks, 128);
+TEST(Plan, IsWhatIsMeant) {
+  for (const char* device : {"A100", "H100"}) {
+    EXPECT_EQ(lstm(32, 64, 4, device), Exchange::kBlock) << device;
+    EXPECT_EQ(lstm(32, 128, 2, device), Exchange::kBlock) << device;
+    EXPECT_EQ(lstm(512, 2048, 4, device), std::nullopt) << device;
+    EXPECT_EQ(lstm(4096, 1024, 2, device), std::nullopt) << device;
+  }
+  EXPECT_EQ(lstm(8, 256, 4, "H100"), Exchange::kCluster);
+  EXPECT_EQ(lstm(8, 512, 2, "H100"), Exchange::kCluster);
+  EXPECT_EQ(lstm(2, 512, 4, "A100"), Exchange::kGrid);
+}
+
+TEST(Plan, LaunchesAStepWhereBlocksCannotMeet) {
+  const auto plan = plan_rnn({8, 512, 512, 4, 2, 4, false}, Precision::kExact, {108, 166912, 8, false});
+  EXPECT_TRUE(std::holds_alternative<StepPlan>(plan));
 }
 
 }  // namespace

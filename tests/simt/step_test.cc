@@ -104,6 +104,14 @@ TYPED_TEST(SimtStep, EqualsTheEngine) {
         });
 }
 
+TYPED_TEST(SimtStep, TwentyOrders) {
+  if (!kThorough) GTEST_SKIP() << "a race is one in every order";
+  for (const bool reverse : {false, true})
+    TestFixture::for_cells([&]<class Cell>(Cell) {
+      expect_right_in_steps<TypeParam>(Case<Cell>({5, 3, 1}, 33, reverse), reverse ? kMany : kOne, 20);
+    });
+}
+
 TYPED_TEST(SimtStep, KnowsTheOptions) {
   if (!kThorough) return;
   const std::vector<CaseOptions> choices{{.optional = false},
