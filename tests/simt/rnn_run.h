@@ -77,8 +77,8 @@ class RnnRun {
   // What is wrong with the results, or nothing. A NaN is wrong where a number is wanted, a number where a NaN is.
   std::string complaint(double tolerance = default_tolerance()) const {
     for (const Result& result : results_) {
-      int64_t may_differ = kJumps ? int64_t(result.wanted.size()) / 10 : 0;
-      double scale = 0.3;  // of the numbers that go in: results may cancel
+      int64_t may_differ = kJumps && tolerance > 1e-4 ? int64_t(result.wanted.size()) / 10 : 0;
+      double scale = result.scale;
       for (double number : result.wanted)
         if (!std::isnan(number)) scale = std::max(scale, std::abs(number));
       for (size_t i = 0; i < result.wanted.size(); i++) {
@@ -107,12 +107,14 @@ class RnnRun {
   }
 
  private:
-  // The slope of relu jumps at 0, where a rounded state may lie on the other side.
-  static constexpr bool kJumps = sizeof(T) == 2 && (std::is_same_v<Cell, Elman<Relu>> || std::is_same_v<Cell, IndRnn>);
+  // The slope of relu jumps at 0, where a state of few bits may lie on the other side.
+  static constexpr bool kJumps = std::is_same_v<Cell, Elman<Relu>> || std::is_same_v<Cell, IndRnn>;
+  static constexpr double kScale = 0.3;  // of the numbers that go in: results may cancel
 
   struct Result {
     std::string name;
     std::vector<double> numbers, wanted;
+    double scale;  // at least
   };
 
   template <class Args>
@@ -221,16 +223,18 @@ class RnnRun {
           for (int64_t k = 0; k < case_.outputs; k++) d_w_hh[i * case_.outputs + k] += d * h[k];
       }
     }
-    keep("d_w_hh", d_w_hh, case_.d_w_hh);
-    if (!case_.options.norm) keep("d_b_hh", d_b_hh, case_.d_b_hh);
+    const double scale = kScale * std::sqrt(double(case_.rows));  // of a sum of rounded numbers
+    keep("d_w_hh", d_w_hh, case_.d_w_hh, scale);
+    if (!case_.options.norm) keep("d_b_hh", d_b_hh, case_.d_b_hh, scale);
   }
 
   template <class Number>
-  void keep(const char* name, const std::vector<Number>& numbers, const std::vector<double>& wanted) {
+  void keep(const char* name, const std::vector<Number>& numbers, const std::vector<double>& wanted,
+            double scale = kScale) {
     if constexpr (std::is_same_v<Number, double>)
-      results_.push_back({name, numbers, wanted});
+      results_.push_back({name, numbers, wanted, scale});
     else
-      results_.push_back({name, widened(numbers), wanted});
+      results_.push_back({name, widened(numbers), wanted, scale});
   }
 
   const Case<Cell>& case_;
