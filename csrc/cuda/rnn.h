@@ -4,6 +4,7 @@
 // device's, those of the walk and of the zoneout's seed too; the launches are asynchronous on the stream.
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <type_traits>
 
@@ -24,21 +25,16 @@ using Backward = RnnBackward<T, std::conditional_t<std::is_same_v<T, double>, do
 // float to 10 bits of mantissa before a product.
 enum class Precision { kExact, kTf32 };
 
-// Bytes of workspace, on the device, that the call below needs with the same arguments; may be 0.
-template <class T>
-int64_t forward_workspace(std::string_view cell, const Forward<T>& args, Precision precision,
-                          const DeviceLimits& limits);
-template <class T>
-int64_t backward_workspace(std::string_view cell, const Backward<T>& args, Precision precision,
-                           const DeviceLimits& limits);
+// Gives a launch so many bytes of workspace, on the device and on a multiple of 16, until what is enqueued has run.
+using Allocate = std::function<void*(int64_t bytes)>;
 
 // With layer norm, forward leaves x_gates normalised, and d_x_gates are those of W x itself behind backward.
 template <class T>
 void rnn_forward(std::string_view cell, const Forward<T>& args, Precision precision, const DeviceLimits& limits,
-                 void* workspace, Stream stream);
+                 const Allocate& allocate, Stream stream);
 template <class T>
 void rnn_backward(std::string_view cell, const Backward<T>& args, Precision precision, const DeviceLimits& limits,
-                  void* workspace, Stream stream);
+                  const Allocate& allocate, Stream stream);
 
 // What U was multiplied with in each row, masked: to [rows, P], the operand of its gradient.
 template <class T>

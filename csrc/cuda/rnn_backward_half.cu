@@ -3,7 +3,7 @@
 
 namespace fastlm::cuda {
 
-template int64_t backward_workspace(std::string_view, const Backward<__half>&, Precision, const DeviceLimits&);
-template void rnn_backward(std::string_view, const Backward<__half>&, Precision, const DeviceLimits&, void*, Stream);
+template void rnn_backward(std::string_view, const Backward<__half>&, Precision, const DeviceLimits&, const Allocate&,
+                           Stream);
 
 }  // namespace fastlm::cuda

@@ -7,29 +7,17 @@
 namespace fastlm::cuda {
 
 template <class T>
-int64_t forward_workspace(std::string_view cell, const Forward<T>& args, Precision precision,
-                          const DeviceLimits& limits) {
-  return with_cell(cell, [&]<class Cell>(Cell) { return forward_workspace<Cell, T>(args, precision, limits); });
-}
-
-template <class T>
-int64_t backward_workspace(std::string_view cell, const Backward<T>& args, Precision precision,
-                           const DeviceLimits& limits) {
-  return with_cell(cell, [&]<class Cell>(Cell) { return backward_workspace<Cell, T>(args, precision, limits); });
-}
-
-template <class T>
 void rnn_forward(std::string_view cell, const Forward<T>& args, Precision precision, const DeviceLimits& limits,
-                 void* workspace, Stream stream) {
+                 const Allocate& allocate, Stream stream) {
   if (args.walk.sequence.batch == 0) return;
-  with_cell(cell, [&]<class Cell>(Cell) { launch_forward<Cell, T>(args, precision, limits, workspace, stream); });
+  with_cell(cell, [&]<class Cell>(Cell) { launch_forward<Cell, T>(args, precision, limits, allocate, stream); });
 }
 
 template <class T>
 void rnn_backward(std::string_view cell, const Backward<T>& args, Precision precision, const DeviceLimits& limits,
-                  void* workspace, Stream stream) {
+                  const Allocate& allocate, Stream stream) {
   if (args.walk.sequence.batch == 0) return;
-  with_cell(cell, [&]<class Cell>(Cell) { launch_backward<Cell, T>(args, precision, limits, workspace, stream); });
+  with_cell(cell, [&]<class Cell>(Cell) { launch_backward<Cell, T>(args, precision, limits, allocate, stream); });
 }
 
 }  // namespace fastlm::cuda

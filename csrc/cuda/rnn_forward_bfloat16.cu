@@ -3,8 +3,7 @@
 
 namespace fastlm::cuda {
 
-template int64_t forward_workspace(std::string_view, const Forward<__nv_bfloat16>&, Precision, const DeviceLimits&);
-template void rnn_forward(std::string_view, const Forward<__nv_bfloat16>&, Precision, const DeviceLimits&, void*,
-                          Stream);
+template void rnn_forward(std::string_view, const Forward<__nv_bfloat16>&, Precision, const DeviceLimits&,
+                          const Allocate&, Stream);
 
 }  // namespace fastlm::cuda

@@ -40,33 +40,17 @@ bool in_pieces(const Args& args) {
 }
 
 template <class Cell, class T>
-int64_t forward_workspace(const Forward<T>& args, Precision precision, const DeviceLimits& limits) {
-  if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
-    return 0;
-  } else {
-    if (in_pieces(args)) return normed_forward_workspace<Cell, T>(args, precision, limits);
-    return workspace_of(plan_of<Cell>(args, precision, limits));
-  }
-}
-
-template <class Cell, class T>
-int64_t backward_workspace(const Backward<T>& args, Precision precision, const DeviceLimits& limits) {
-  if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
-    return 0;
-  } else {
-    if (in_pieces(args)) return normed_backward_workspace<Cell, T>(args, precision, limits);
-    return workspace_of(plan_of<Cell>(args, precision, limits));
-  }
-}
-
-template <class Cell, class T>
-void launch_forward(const Forward<T>& args, Precision precision, const DeviceLimits& limits, void* workspace,
+void launch_forward(const Forward<T>& args, Precision precision, const DeviceLimits& limits, const Allocate& allocate,
                     cudaStream_t stream) {
   if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
     launch_diagonal_forward<Cell, T>(args, stream);
   } else {
-    if (in_pieces(args)) return launch_normed_forward<Cell, T>(args, precision, limits, workspace, stream);
+    if (in_pieces(args)) {
+      void* const workspace = allocate(normed_forward_workspace<Cell, T>(args, precision, limits));
+      return launch_normed_forward<Cell, T>(args, precision, limits, workspace, stream);
+    }
     const RnnPlan plan = plan_of<Cell>(args, precision, limits);
+    void* const workspace = allocate(workspace_of(plan));
     if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
       launch_persistent_forward<Cell, T>(args, *persistent, workspace, stream);
     else
@@ -75,13 +59,17 @@ void launch_forward(const Forward<T>& args, Precision precision, const DeviceLim
 }
 
 template <class Cell, class T>
-void launch_backward(const Backward<T>& args, Precision precision, const DeviceLimits& limits, void* workspace,
+void launch_backward(const Backward<T>& args, Precision precision, const DeviceLimits& limits, const Allocate& allocate,
                      cudaStream_t stream) {
   if constexpr (Cell::kRecurrence == Recurrence::kDiagonal) {
     launch_diagonal_backward<Cell, T>(args, stream);
   } else {
-    if (in_pieces(args)) return launch_normed_backward<Cell, T>(args, precision, limits, workspace, stream);
+    if (in_pieces(args)) {
+      void* const workspace = allocate(normed_backward_workspace<Cell, T>(args, precision, limits));
+      return launch_normed_backward<Cell, T>(args, precision, limits, workspace, stream);
+    }
     const RnnPlan plan = plan_of<Cell>(args, precision, limits);
+    void* const workspace = allocate(workspace_of(plan));
     if (const auto* persistent = std::get_if<PersistentPlan>(&plan))
       launch_persistent_backward<Cell, T>(args, *persistent, workspace, stream);
     else

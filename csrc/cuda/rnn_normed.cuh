@@ -81,19 +81,6 @@ class RowsProduct {
   StepWeights<T, kTensor> weights_{};
 };
 
-// Calls function(std::bool_constant<whether products go through tensor cores>()).
-template <class T, class Function>
-void with_tensor(Precision precision, Function&& function) {
-  if constexpr (!through_tensor_cores(sizeof(T), Precision::kTf32))
-    function(std::false_type());
-  else if constexpr (through_tensor_cores(sizeof(T), Precision::kExact))
-    function(std::true_type());
-  else if (precision == Precision::kTf32)
-    function(std::true_type());
-  else
-    function(std::false_type());
-}
-
 // What is left to the block of a sequence: U h, or the gradient of the cell's output.
 template <class T>
 struct ToRows {
@@ -260,7 +247,7 @@ void launch_normed_forward(const Forward<T>& args, Precision precision, const De
   if (args.options.gains)
     launch("normalize_rows", normalize_rows_kernel<T>, row_shape<C>(sequence.steps * batch, size), stream, sequence,
            const_cast<T*>(args.x_gates), size, args.options.gains, args.kept, kept_norm_of_x<Cell>(args));
-  with_tensor<T>(precision, [&]<bool kTensor>(std::bool_constant<kTensor>) {
+  with_tensor<T>(through_tensor_cores(sizeof(T), precision), [&]<bool kTensor>(std::bool_constant<kTensor>) {
     const RowsProduct<T, kTensor> u(args.w_hh, size, outputs, false, plan.u, memory.h_masked, batch, limits, stream);
     const RowsProduct<T, kTensor> w_hr(args.options.w_hr, outputs, hidden, false, plan.w_hr, memory.unprojected, batch,
                                        limits, stream);
@@ -284,7 +271,7 @@ void launch_normed_backward(const Backward<T>& args, Precision precision, const 
   const int64_t size = Cell::kGates * hidden;
   const BackwardPlan<Cell, T> plan(args, precision, workspace);
   const BackwardRows<T>& memory = plan.memory;
-  with_tensor<T>(precision, [&]<bool kTensor>(std::bool_constant<kTensor>) {
+  with_tensor<T>(through_tensor_cores(sizeof(T), precision), [&]<bool kTensor>(std::bool_constant<kTensor>) {
     const RowsProduct<T, kTensor> u(args.w_hh, size, outputs, true, plan.u, memory.d_h, batch, limits, stream);
     const RowsProduct<T, kTensor> w_hr(args.options.w_hr, outputs, hidden, true, plan.w_hr, memory.d_projected, batch,
                                        limits, stream);

@@ -106,23 +106,29 @@ inline LaunchShape launch_shape(const ProductPlan& plan) {
   return {dim3(unsigned(plan.row_blocks), unsigned(plan.unit_blocks)), dim3(unsigned(plan.threads)), plan.shared_bytes};
 }
 
+// Calls function(std::bool_constant<tensor>()): whether products go through tensor cores, where the number type leaves
+// that open.
+template <class T, class Function>
+void with_tensor(bool tensor, Function&& function) {
+  constexpr bool kMay = through_tensor_cores(sizeof(T), Precision::kTf32);
+  constexpr bool kMust = through_tensor_cores(sizeof(T), Precision::kExact);
+  if constexpr (kMay == kMust)
+    function(std::bool_constant<kMust>());
+  else if (tensor)
+    function(std::true_type());
+  else
+    function(std::false_type());
+}
+
 // Calls function<kRows, kTensor>() for the tile of a plan.
 template <class T, int kGates, class Function>
 void with_tile(const ProductPlan& plan, Function&& function) {
-  const auto with_rows = [&]<bool kTensor>() {
+  with_tensor<T>(plan.tensor, [&]<bool kTensor>(std::bool_constant<kTensor>) {
     constexpr int kLarge = step_rows(kGates, sizeof(T), kTensor, true);
     constexpr int kSmall = step_rows(kGates, sizeof(T), kTensor, false);
     if (plan.rows == kLarge) return function.template operator()<kLarge, kTensor>();
     function.template operator()<kSmall, kTensor>();
-  };
-  if constexpr (sizeof(T) == 2)
-    with_rows.template operator()<true>();
-  else if constexpr (sizeof(T) == 8)
-    with_rows.template operator()<false>();
-  else if (plan.tensor)
-    with_rows.template operator()<true>();
-  else
-    with_rows.template operator()<false>();
+  });
 }
 
 template <class T>

@@ -51,8 +51,8 @@ class GpuLayer {
         cuda::Forward<T> args{};
         fill(args, d, results);
         args.x_gates = data<T>(x_gates);
-        const Tensor space = workspace(cuda::forward_workspace<T>(layer_.cell, args, precision_, limits_));
-        cuda::rnn_forward<T>(layer_.cell, args, precision_, limits_, space.mutable_data_ptr(), device_.stream());
+        Tensor space;
+        cuda::rnn_forward<T>(layer_.cell, args, precision_, limits_, workspace(space), device_.stream());
       });
     }
   }
@@ -65,8 +65,8 @@ class GpuLayer {
         cuda::Backward<T> args{};
         fill(args, d, gradients);
         gates.fill(args);
-        const Tensor space = workspace(cuda::backward_workspace<T>(layer_.cell, args, precision_, limits_));
-        cuda::rnn_backward<T>(layer_.cell, args, precision_, limits_, space.mutable_data_ptr(), device_.stream());
+        Tensor space;
+        cuda::rnn_backward<T>(layer_.cell, args, precision_, limits_, workspace(space), device_.stream());
         cuda::recurrent_operand<T>(args, mutable_data<T>(before), device_.stream());
       });
       gates.reduce(gradients, before);
@@ -85,7 +85,13 @@ class GpuLayer {
     if (const auto& seed = layer_.regularization.zoneout_seed) args.options.zoneout.seed_at = data<int64_t>(*seed);
   }
 
-  Tensor workspace(int64_t bytes) const { return torch::stable::new_empty(layer_.input, {bytes}, ScalarType::Byte); }
+  // What it gives lies in `space`.
+  cuda::Allocate workspace(Tensor& space) const {
+    return [this, &space](int64_t bytes) {
+      space = torch::stable::new_empty(layer_.input, {bytes}, ScalarType::Byte);
+      return space.mutable_data_ptr();
+    };
+  }
 
   const Layer& layer_;
   Device device_;

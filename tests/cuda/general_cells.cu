@@ -5,13 +5,13 @@
 
 namespace fastlm::cuda {
 
-template void launch_forward<BusyCell, float>(const Forward<float>&, Precision, const DeviceLimits&, void*,
+template void launch_forward<BusyCell, float>(const Forward<float>&, Precision, const DeviceLimits&, const Allocate&,
                                               cudaStream_t);
-template void launch_forward<BusyCell, double>(const Forward<double>&, Precision, const DeviceLimits&, void*,
+template void launch_forward<BusyCell, double>(const Forward<double>&, Precision, const DeviceLimits&, const Allocate&,
                                                cudaStream_t);
-template void launch_backward<BusyCell, __half>(const Backward<__half>&, Precision, const DeviceLimits&, void*,
-                                                cudaStream_t);
-template void launch_backward<BusyCell, double>(const Backward<double>&, Precision, const DeviceLimits&, void*,
-                                                cudaStream_t);
+template void launch_backward<BusyCell, __half>(const Backward<__half>&, Precision, const DeviceLimits&,
+                                                const Allocate&, cudaStream_t);
+template void launch_backward<BusyCell, double>(const Backward<double>&, Precision, const DeviceLimits&,
+                                                const Allocate&, cudaStream_t);
 
 }  // namespace fastlm::cuda

@@ -20,7 +20,7 @@ struct RnnOptions {
 
 // Whether only the way back may differ from the cell's own.
 template <class T>
-FASTLM_HD constexpr bool is_plain(const RnnOptions<T>& o) {
+constexpr bool is_plain(const RnnOptions<T>& o) {
   return !o.w_hr && !o.gains && !o.h_mask && o.zoneout.p[0] == 0 && o.zoneout.p[1] == 0;
 }
 
