@@ -52,7 +52,7 @@ class Table:
         """Words seen after a context, in the order of their ids, with their counts."""
     def ngrams(self, order: int, begin: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """N-grams begin to end of an order, sorted: [end - begin, order] words, and [end - begin] counts."""
-    def estimate(self, smoothing: str, parameters: dict[str, float]) -> Model: ...
+    def estimate(self, smoothing: str, parameters: dict[str, list[float]], prune: Sequence[int] = ()) -> Model: ...
     def save(self, path: str | bytes) -> None: ...
 
 class Model:
@@ -91,5 +91,5 @@ class Evaluation:
 def load(path: str | bytes, verify: bool = True) -> Table | Model:
     """Maps a file into memory; `verify` reads it once, for its checksum and its structure."""
 
-def smoothings() -> dict[str, dict[str, tuple[float | None, float, float]]]:
+def smoothings() -> dict[str, dict[str, tuple[float | None, float, float, int]]]:
     """Of each smoothing its parameters: default (None: from the counts), least, greatest."""

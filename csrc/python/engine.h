@@ -47,8 +47,8 @@ py::array_t<T> to_numpy(std::vector<T>&& numbers) {
 
 inline const Words& check_words(const ngram::Table& table, const Words& words) {
   for (ngram::Word word : words)
-    if (word >= table.vocabulary.size())
-      throw py::index_error("expected ids of words below " + std::to_string(table.vocabulary.size()) + ", got " +
+    if (word >= table.vocabulary().size())
+      throw py::index_error("expected ids of words below " + std::to_string(table.vocabulary().size()) + ", got " +
                             std::to_string(word));
   return words;
 }

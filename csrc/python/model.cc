@@ -27,7 +27,7 @@ auto score(const Model& model, const Words& words, const Words& start) {
 
 auto distribution(const Model& model, const Words& context) {
   check_words(model.table(), context);
-  std::vector<float> probabilities(model.table().vocabulary.size());
+  std::vector<float> probabilities(model.vocabulary().size());
   {
     const Unlocked unlocked;
     model.distribution(model.state_after(context), probabilities);
@@ -52,10 +52,10 @@ py::object load(const std::string& path, bool verify) {
 }
 
 auto smoothings() {
-  std::map<std::string, std::map<std::string, std::tuple<std::optional<double>, double, double>>> list;
+  std::map<std::string, std::map<std::string, std::tuple<std::optional<double>, double, double, int>>> list;
   for (const auto& kind : ngram::smoothings()) {
     auto& parameters = list[kind.name];
-    for (const auto& [name, p] : kind.parameters) parameters[name] = {p.preset, p.least, p.greatest};
+    for (const auto& [name, p] : kind.parameters) parameters[name] = {p.preset, p.least, p.greatest, p.numbers};
   }
   return list;
 }

@@ -17,8 +17,8 @@ std::vector<uint64_t> counts(const Table& table) {
 }
 
 uint64_t count(const Table& table, const Words& ngram) {
-  const auto at = ngram.empty() ? std::nullopt : table.trie.find(check_words(table, ngram));
-  return at ? table.trie.count(int(ngram.size()), *at) : 0;
+  const auto at = ngram.empty() ? std::nullopt : table.trie().find(check_words(table, ngram));
+  return at ? table.trie().count(int(ngram.size()), *at) : 0;
 }
 
 // Words and counts of a range of n-grams of order n; of those that occur (in level 1 others have a place too).
@@ -26,8 +26,8 @@ auto listed(const Table& table, int n, ngram::Range range, bool begin_too) {
   Words words;
   std::vector<uint64_t> counts;
   for (uint64_t i = range.begin; i < range.end; i++) {
-    const Word word = table.trie.word(n, i);
-    const uint64_t count = table.trie.count(n, i);
+    const Word word = table.trie().word(n, i);
+    const uint64_t count = table.trie().count(n, i);
     if (count > 0 && (begin_too || word != ngram::kBegin)) words.push_back(word), counts.push_back(count);
   }
   return std::pair(std::move(words), std::move(counts));
@@ -35,9 +35,9 @@ auto listed(const Table& table, int n, ngram::Range range, bool begin_too) {
 
 auto followers(const Table& table, const Words& context) {
   const int n = int(context.size());
-  const auto at = table.trie.find(check_words(table, context));
+  const auto at = table.trie().find(check_words(table, context));
   auto [words, counts] =
-      listed(table, n + 1, at && n < table.order() ? table.trie.children(n, *at) : ngram::Range{0, 0}, false);
+      listed(table, n + 1, at && n < table.order() ? table.trie().children(n, *at) : ngram::Range{0, 0}, false);
   return py::make_tuple(to_numpy(std::move(words)), to_numpy(std::move(counts)));
 }
 
@@ -48,22 +48,22 @@ auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
   Words words;
   std::vector<uint64_t> counts;
   if (n == 1) {
-    std::tie(words, counts) = listed(table, 1, table.trie.children(0, 0), true);
+    std::tie(words, counts) = listed(table, 1, table.trie().children(0, 0), true);
     end = std::min<uint64_t>(end, words.size()), begin = std::min(begin, end);
     words = Words(words.begin() + begin, words.begin() + end);
     counts = std::vector<uint64_t>(counts.begin() + begin, counts.begin() + end);
   } else {
-    end = std::min(end, table.trie.size(n)), begin = std::min(begin, end);
+    end = std::min(end, table.trie().size(n)), begin = std::min(begin, end);
     words.resize((end - begin) * n);
-    table.trie.copy_words(n, begin, end, words.data());
-    for (uint64_t i = begin; i < end; i++) counts.push_back(table.trie.count(n, i));
+    table.trie().copy_words(n, begin, end, words.data());
+    for (uint64_t i = begin; i < end; i++) counts.push_back(table.trie().count(n, i));
   }
   const auto rows = py::ssize_t(counts.size());
   return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
 }
 
 std::string word(const Table& table, Word id) {
-  return std::string(table.vocabulary.text(check_words(table, {id})[0]));
+  return std::string(table.vocabulary().text(check_words(table, {id})[0]));
 }
 
 }  // namespace
@@ -72,22 +72,25 @@ void add_table(py::module_& m) {
   py::class_<Table, std::shared_ptr<Table>>(m, "Table")
       .def_property_readonly("order", &Table::order)
       .def_property_readonly("counts", counts)
-      .def_readonly("tokens", &Table::tokens)
-      .def_readonly("sentences", &Table::sentences)
-      .def_property_readonly("vocabulary_size", [](const Table& table) { return table.vocabulary.size(); })
+      .def_property_readonly("tokens", [](const Table& table) { return table.corpus().tokens; })
+      .def_property_readonly("sentences", [](const Table& table) { return table.corpus().sentences; })
+      .def_property_readonly("vocabulary_size", [](const Table& table) { return table.vocabulary().size(); })
       .def(
-          "id", [](const Table& table, std::string_view word) { return table.vocabulary.find(word); }, py::arg("word"))
+          "id", [](const Table& table, std::string_view word) { return table.vocabulary().find(word); },
+          py::arg("word"))
       .def("word", word, py::arg("id"))
       .def("count", count, py::arg("ngram"))
       .def("followers", followers, py::arg("context"))
       .def("ngrams", ngrams, py::arg("order"), py::arg("begin"), py::arg("end"))
       .def(
           "estimate",
-          [](const Table& table, const std::string& smoothing, const ngram::Choices& choices) {
+          [](const Table& table, const std::string& smoothing, const ngram::Choices& choices,
+             const std::vector<uint64_t>& prune) {
             const Unlocked unlocked;
-            return std::make_shared<ngram::Model>(ngram::make_model(table, smoothing, choices, {.poll = poll_signals}));
+            return std::make_shared<ngram::Model>(
+                ngram::make_model(table, {smoothing, choices, prune}, {.poll = poll_signals}));
           },
-          py::arg("smoothing"), py::arg("parameters"))
+          py::arg("smoothing"), py::arg("parameters"), py::arg("prune") = std::vector<uint64_t>())
       .def(
           "save",
           [](const Table& table, const std::string& path) {

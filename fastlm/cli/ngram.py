@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,15 +90,16 @@ def build(
     _print_facts(_facts(model, output), as_json)
 
 
-def _parameters(smoothing: str, given: dict[str, float | None]) -> dict[str, float]:
+def _parameters(smoothing: str, given: dict[str, float | None]) -> dict[str, Any]:
     """Those of the command line, checked before hours of counting."""
-    known, chosen = ngram.smoothings()[smoothing], {}
+    known = ngram.smoothings()[smoothing]
+    chosen: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:
             continue
         if name not in known:
             raise typer.BadParameter(f"--{name} is not a parameter of {smoothing}")
-        _, least, greatest = known[name]
+        _, least, greatest, _ = known[name]
         if not least <= value <= greatest:
             raise typer.BadParameter(f"--{name} must be between {least:g} and {greatest:g}, got {value:g}")
         chosen[name] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index
-from typing import SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 try:
     from fastlm import _ngram as engine
@@ -24,13 +24,13 @@ Words = str | Sequence[str]
 """A text whose words stand between ASCII white space, or its words."""
 
 
-def smoothings() -> dict[str, dict[str, tuple[float | None, float, float]]]:
-    """Of each smoothing its parameters: default (None: worked out from the counts), least and greatest value.
+def smoothings() -> dict[str, dict[str, tuple[float | None, float, float, int]]]:
+    """Of each smoothing its parameters: default (None: worked out from the counts), least and greatest value, how many.
 
     >>> "backoff" in smoothings()
     True
     >>> smoothings()["add-delta"]["delta"]
-    (1.0, 1e-09, 1000000000.0)
+    (1.0, 1e-09, 1000000000.0, 1)
     """
     return engine.smoothings()
 
@@ -71,6 +71,15 @@ def integer(name: str, value: SupportsIndex, least: int, greatest: int) -> int:
         limits = f"at least {least}" if number < least and greatest > 2**31 else f"between {least} and {greatest}"
         raise ValueError(f"{name} must be {limits}, got {number}")
     return number
+
+
+def numbers(value: float | Sequence[float]) -> list[float]:
+    """One number or several, as a list.
+
+    >>> numbers(1), numbers((0.5, 1, 1.5))
+    ([1.0], [0.5, 1.0, 1.5])
+    """
+    return [float(value)] if isinstance(value, SupportsFloat) else [float(number) for number in value]
 
 
 def _utf8(text: str) -> bytes:

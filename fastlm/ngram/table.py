@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, words_of
+from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, words_of
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
 
+_FALLBACK = (0.5, 1.0, 1.5)
 _AT_ONCE = 1 << 16
 """N-grams that are taken from the engine in one call."""
 
@@ -155,15 +156,23 @@ class Table:
         by_count = np.argsort(-counts.astype(np.int64), kind="stable")
         return [(self._table.word(int(followers[i])), int(counts[i])) for i in by_count]
 
-    def estimate(self, smoothing: str = "backoff", **parameters: float) -> Model:
+    def estimate(
+        self,
+        smoothing: str = "modified-kneser-ney",
+        *,
+        prune: Sequence[int] = (),
+        discount_fallback: bool | Sequence[float] = False,
+        **parameters: float | Sequence[float],
+    ) -> Model:
         """Makes probabilities of the counts.
 
         Args:
-            smoothing: a key of :func:`fastlm.ngram.smoothings`. ``"maximum-likelihood"``: c(context word) /
-                c(context). ``"add-delta"``: every n-gram is counted ``delta`` times more than it occurs.
-                ``"backoff"``: ``discount`` is taken off every count and goes to the unseen words, in the proportion
-                that they have after the context without its first word.
-            **parameters: ``delta``, ``discount``: of the smoothing.
+            smoothing: a key of :func:`fastlm.ngram.smoothings`; docs/ngram.md has their formulas.
+            prune: for each order, the last one for the rest: n-grams that occur so often or less are left out, after
+                they have been counted. ``(0, 0, 1)`` leaves out trigrams and longer ones that occur once.
+            discount_fallback: of modified Kneser-Ney: what is taken off counts of 1, 2, and 3 or more, in an order
+                whose counts do not give it; True: 0.5, 1 and 1.5. False: that is an error.
+            **parameters: ``delta``, ``discount``, ``alpha``, ``k``: of the smoothing.
 
         Raises:
             ValueError: there is no such smoothing, it has no such parameter, or its value is out of range.
@@ -176,8 +185,10 @@ class Table:
         """
         from fastlm.ngram.model import Model  # a model has its table, so one of the two imports has to wait
 
-        values = {name: float(value) for name, value in parameters.items()}
-        return Model(self._table.estimate(smoothing, values))
+        values = {name: numbers(value) for name, value in parameters.items()}
+        if discount_fallback:
+            values["discount_fallback"] = numbers(_FALLBACK if discount_fallback is True else discount_fallback)
+        return Model(self._table.estimate(smoothing, values, [integer("prune", n, 0, 2**64 - 1) for n in prune]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.

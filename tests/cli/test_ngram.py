@@ -73,7 +73,7 @@ def folder(tmp_path_factory):
     table.estimate("backoff").save(folder / "model")
     table.estimate("maximum-likelihood").save(folder / "ml")
     altered = bytearray((folder / "model").read_bytes())
-    altered[2000] ^= 0xFF
+    altered[130] ^= 0xFF
     (folder / "altered").write_bytes(altered)
     (folder / "truncated").write_bytes(altered[:1500])
     return folder
@@ -130,7 +130,7 @@ class TestBuild:
             (
                 ["corpus.txt", "--smoothing", "magic"],
                 2,
-                "unknown smoothing 'magic'; expected one of: add-delta, backoff",
+                "unknown smoothing 'magic'; expected one of: absolute-discounting, add-delta, backoff",
             ),
             (["corpus.txt", "--smoothing", "add-delta", "--delta", "0"], 2, "--delta must be between 1e-09 and 1e+09"),
             (["corpus.txt", "--discount", "2"], 2, "--discount must be between 0 and 1, got 2"),

@@ -33,12 +33,12 @@ std::map<Ngram, uint64_t> counts_by_map(const std::string& text, int order) {
 std::map<Ngram, uint64_t> counts_in(const Table& table) {
   std::map<Ngram, uint64_t> counts;
   for (int n = 1; n <= table.order(); n++) {
-    std::vector<Word> rows(table.trie.size(n) * n);
-    table.trie.copy_words(n, 0, table.trie.size(n), rows.data());
-    for (uint64_t i = 0; i < table.trie.size(n); i++) {
+    std::vector<Word> rows(table.trie().size(n) * n);
+    table.trie().copy_words(n, 0, table.trie().size(n), rows.data());
+    for (uint64_t i = 0; i < table.trie().size(n); i++) {
       Ngram words;
-      for (int k = 0; k < n; k++) words.emplace_back(table.vocabulary.text(rows[i * n + k]));
-      if (const uint64_t count = table.trie.count(n, i)) counts[words] = count;
+      for (int k = 0; k < n; k++) words.emplace_back(table.vocabulary().text(rows[i * n + k]));
+      if (const uint64_t count = table.trie().count(n, i)) counts[words] = count;
     }
   }
   return counts;
@@ -50,7 +50,7 @@ TEST(Count, EqualsAMap) {
       for (const int threads : {1, 3}) {
         const std::string text = random_text(60, vocabulary, 7 * vocabulary + order);
         const Table table = table_of(text, {.order = order, .threads = threads});
-        EXPECT_EQ(table.trie.fault(true), std::nullopt);
+        EXPECT_EQ(table.trie().fault(true), std::nullopt);
         EXPECT_EQ(counts_in(table), counts_by_map(text, order)) << vocabulary << " words, order " << order;
       }
 }
@@ -59,8 +59,8 @@ TEST(Count, RareWordsAreUnknown) {
   const Table table = table_of("a a a b b c\na b d\n", {.order = 1, .min_count = 2});
   EXPECT_EQ(counts_in(table),
             (std::map<Ngram, uint64_t>{{{"<unk>"}, 2}, {{"<s>"}, 2}, {{"</s>"}, 2}, {{"a"}, 4}, {{"b"}, 3}}));
-  EXPECT_EQ(table_of("a a a b b c\n", {.max_vocabulary = 1}).vocabulary.size(), kSpecial + 1);
-  EXPECT_EQ(table_of("a b\n", {.vocabulary = {{"b", "z"}}}).vocabulary.find("a"), kUnknown);
+  EXPECT_EQ(table_of("a a a b b c\n", {.max_vocabulary = 1}).vocabulary().size(), kSpecial + 1);
+  EXPECT_EQ(table_of("a b\n", {.vocabulary = {{"b", "z"}}}).vocabulary().find("a"), kUnknown);
 }
 
 TEST(Count, RefusesWhatCannotBe) {
@@ -88,9 +88,9 @@ TEST(Model, StudentsOpenedTheir) {
   std::string text;
   for (int i = 0; i < 1000; i++)
     text += std::string("students opened their ") + (i < 400 ? "books" : i < 500 ? "exams" : "minds") + "\n";
-  const Model model = make_model(table_of(text, {.order = 4}), "maximum-likelihood", {});
+  const Model model = make_model(table_of(text, {.order = 4}), {"maximum-likelihood"});
   const auto probability = [&](const char* word) {
-    const Vocabulary& v = model.table().vocabulary;
+    const Vocabulary& v = model.vocabulary();
     const Word context[] = {v.find("students"), v.find("opened"), v.find("their")};
     State state = model.state_after(context);
     return std::pow(10.0, model.score(state, v.find(word)).log10);
@@ -100,20 +100,26 @@ TEST(Model, StudentsOpenedTheir) {
   EXPECT_EQ(probability("students"), 0);
 }
 
+// What a smoothing needs to be set for a small text.
+Choices fallback(const std::string& smoothing) {
+  return smoothing == "modified-kneser-ney" ? Choices{{"discount_fallback", {0.5, 1, 1.5}}} : Choices{};
+}
+
 TEST(Model, EveryDistributionSumsToOneAndHoldsTheScores) {
   for (const int vocabulary : {1, 3, 40})
     for (const auto& kind : smoothings()) {
       const Table table = table_of(random_text(50, vocabulary, vocabulary), {.order = 4});
-      const Model model = make_model(table, kind.name, {});
+      const Model model = make_model(table, {kind.name, fallback(kind.name)});
       std::mt19937 random(1);
       for (int trial = 0; trial < 100; trial++) {
         std::vector<Word> context(random() % 6);
-        for (Word& word : context) word = random() % table.vocabulary.size();
+        for (Word& word : context) word = random() % table.vocabulary().size();
         const State state = model.state_after(context);
-        std::vector<float> probabilities(table.vocabulary.size());
+        std::vector<float> probabilities(table.vocabulary().size());
         model.distribution(state, probabilities);
         const double sum = std::accumulate(probabilities.begin(), probabilities.end(), 0.0);
-        EXPECT_TRUE(std::abs(sum - 1) < 1e-5 || (sum == 0 && model.unseen() == Unseen::kNothing)) << kind.name << sum;
+        const bool sums_to_one = std::abs(sum - 1) < 1e-5 || (sum == 0 && model.unseen() == Unseen::kNothing);
+        EXPECT_TRUE(sums_to_one || kind.name == "stupid-backoff") << kind.name << sum;
         for (Word word = 0; word < probabilities.size(); word++) {
           State after = state;
           const float score = model.score(after, word).log10;
@@ -126,15 +132,15 @@ TEST(Model, EveryDistributionSumsToOneAndHoldsTheScores) {
 
 TEST(Model, RefusesUnknownSmoothings) {
   const Table table = table_of("a b\n", {.order = 2});
-  EXPECT_THROW(make_model(table, "none", {}), std::invalid_argument);
-  EXPECT_THROW(make_model(table, "backoff", {{"delta", 1}}), std::invalid_argument);
-  EXPECT_THROW(make_model(table, "add-delta", {{"delta", 0}}), std::invalid_argument);
-  EXPECT_THROW(make_model(table, "backoff", {{"discount", NAN}}), std::invalid_argument);
+  EXPECT_THROW(make_model(table, {"none"}), std::invalid_argument);
+  EXPECT_THROW(make_model(table, {"backoff", {{"delta", {1}}}}), std::invalid_argument);
+  EXPECT_THROW(make_model(table, {"add-delta", {{"delta", {0}}}}), std::invalid_argument);
+  EXPECT_THROW(make_model(table, {"backoff", {{"discount", {NAN}}}}), std::invalid_argument);
 }
 
 TEST(Generate, DrawsByTheDistributionAndTheSeed) {
-  const Model model = make_model(table_of("a\na\na\nb\n", {.order = 2}), "maximum-likelihood", {});
-  const Word start[] = {kBegin}, a = model.table().vocabulary.find("a");
+  const Model model = make_model(table_of("a\na\na\nb\n", {.order = 2}), {"maximum-likelihood"});
+  const Word start[] = {kBegin}, a = model.table().vocabulary().find("a");
   int drawn = 0;
   for (uint64_t seed = 0; seed < 4000; seed++) {
     const auto words = generate(model, start, {.max_words = 5, .seed = seed});

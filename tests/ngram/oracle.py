@@ -78,3 +78,10 @@ class Oracle:
         words = (*self.context(context), word)
         ends = [words[len(words) - n :] for n in range(1, len(words) + 1)]
         return 1 + len(list(takewhile(lambda end: self.counts[end] > 0, ends[1:])))
+
+
+def estimate(table, smoothing, **parameters):
+    """A model of a table that may be too small for the discounts of modified Kneser-Ney."""
+    if smoothing == "modified-kneser-ney":
+        parameters["discount_fallback"] = True
+    return table.estimate(smoothing, **parameters)

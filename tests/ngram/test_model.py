@@ -119,7 +119,8 @@ def test_a_model_under_maximum_likelihood_has_no_answer_after_what_never_occurs(
 @pytest.mark.parametrize("smoothing", ngram.smoothings())
 @pytest.mark.parametrize(("temperature", "top_k"), [(1, 0), (0.5, 0), (2, 3), (1, 2)])
 def test_samples_follow_the_distribution(smoothing, temperature, top_k):
-    model = ngram.count_sentences(["a b", "a b", "a c", "a c", "a c", "a d", "a"], 2).estimate(smoothing)
+    table = ngram.count_sentences(["a b", "a b", "a c", "a c", "a c", "a d", "a"], 2)
+    model = oracle.estimate(table, smoothing)
     weights = {word: p for word, p in model.next("a") if word != UNKNOWN}
     if top_k:
         weights = dict(Counter(weights).most_common(top_k))
@@ -201,7 +202,7 @@ class TestGenerate:
 )
 def test_refused_questions(ask, message):
     with pytest.raises(ValueError, match=message):
-        ask(ngram.count_sentences(["a b"], 2).estimate())
+        ask(ngram.count_sentences(["a b"], 2).estimate("backoff"))
 
 
 def test_evaluation_in_words():
@@ -214,7 +215,7 @@ def test_evaluation_in_words():
 def test_reprs_name_what_there_is():
     table = ngram.count_sentences(["a b"], 2)
     assert repr(table) == "<Table of order 2: 3 tokens, 7 n-grams>"
-    assert repr(table.estimate()) == "<Model of order 2, backoff: 3 tokens, 7 n-grams>"
+    assert repr(table.estimate("backoff")) == "<Model of order 2, backoff: 3 tokens, 7 n-grams>"
 
 
 def test_parameters_as_used():
@@ -227,7 +228,7 @@ def test_parameters_as_used():
 
 
 def test_a_model_serves_several_threads():
-    model = ngram.count_sentences([f"w{i % 13} w{i % 7} w{i % 5}" for i in range(500)], 3).estimate()
+    model = ngram.count_sentences([f"w{i % 13} w{i % 7} w{i % 5}" for i in range(500)], 3).estimate("backoff")
     sentences = [f"w{i % 11} w{i % 3}" for i in range(300)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(model.score, sentences)) == [model.score(sentence) for sentence in sentences]
@@ -236,5 +237,5 @@ def test_a_model_serves_several_threads():
 @settings(max_examples=30)
 @given(oracle.sentences, st.integers(1, 4))
 def test_the_number_of_threads_does_not_change_a_model(lines, order):
-    one, four = (ngram.count_sentences(lines, order, threads=n).estimate() for n in (1, 4))
+    one, four = (ngram.count_sentences(lines, order, threads=n).estimate("backoff") for n in (1, 4))
     assert one.perplexity_of(lines) == four.perplexity_of(lines)

@@ -115,39 +115,60 @@ std::vector<Part> count_sorted(const Ngrams& ngrams, std::span<const Position> p
   return levels;
 }
 
-// One behind the other; level 1 gets a place for every word.
-std::vector<Level> join(const std::vector<std::vector<Part>>& parts, Word vocabulary, int order) {
-  std::vector<Level> levels;
-  for (int n = 1; n <= order; n++) {
-    uint64_t size = 0, next = 0, greatest = 0;
-    for (const auto& part : parts) {
-      size += part[n - 1].counts.size();
-      if (n < order) next += part[n].counts.size();
-      for (uint64_t count : part[n - 1].counts) greatest = std::max(greatest, count);
-    }
-    if (n == 1) size = vocabulary;
-    ArrayWriter words(n == 1 ? 0 : size, vocabulary), counts(size, greatest), children(n < order ? size + 1 : 0, next);
-    uint64_t i = 0, begin = 0;
-    for (const auto& part : parts) {
-      const auto& [part_words, part_counts, part_children] = part[n - 1];
-      for (size_t at = 0; at < part_words.size(); at++, i++) {
-        if (n > 1) words.set(i, part_words[at]);
-        const uint64_t child = n < order ? begin + part_children[at] : 0;
-        for (; n == 1 && i < part_words[at]; i++)  // words that do not occur
-          if (n < order) children.set(i, child);
-        counts.set(i, part_counts[at]);
-        if (n < order) children.set(i, child);
+using Parts = std::vector<std::vector<Part>>;
+
+// One part behind the other; level 1 gets a node for every word.
+class PartSource : public NodeSource {
+ public:
+  PartSource(std::shared_ptr<const Parts> parts, int n, Word vocabulary)
+      : parts_(std::move(parts)), n_(n), vocabulary_(vocabulary) {}
+
+  std::span<const Node> next() override {
+    nodes_.clear();
+    while (nodes_.empty() && part_ < parts_->size()) {
+      const std::vector<Part>& levels = (*parts_)[part_++];
+      const Part& part = levels[n_ - 1];
+      const size_t size = part.words.size();
+      for (size_t i = 0; i < size; i++) {
+        uint64_t children = 0;
+        if (!part.children.empty())
+          children = (i + 1 < size ? part.children[i + 1] : levels[n_].words.size()) - part.children[i];
+        fill(part.words[i]);
+        nodes_.push_back({part.words[i], part.counts[i], part.counts[i], children});
       }
-      if (n < order) begin += part[n].words.size();
+      seen_ += size;
     }
-    for (; n < order && i <= size; i++) children.set(i, next);
-    levels.push_back({std::move(words).finish(), std::move(counts).finish(), std::move(children).finish()});
+    if (nodes_.empty()) fill(vocabulary_);
+    return nodes_;
+  }
+
+ private:
+  void fill(Word end) {  // words that do not occur
+    if (n_ > 1) return;
+    while (word_ < end) nodes_.push_back({word_++, 0, 0, 0});
+    word_ = end + 1;
+  }
+
+  std::shared_ptr<const Parts> parts_;
+  int n_;
+  Word vocabulary_, word_ = 0;
+  size_t part_ = 0, seen_ = 0;
+  std::vector<Node> nodes_;
+};
+
+NodeLevels levels_of(Parts parts, Word vocabulary, int order) {
+  const auto shared = std::make_shared<const Parts>(std::move(parts));
+  NodeLevels levels;
+  for (int n = 1; n <= order; n++) {
+    uint64_t size = n == 1 ? vocabulary : 0;
+    for (const auto& part : *shared) size += n > 1 ? part[n - 1].words.size() : 0;
+    levels.push_back({size, [=] { return std::make_unique<PartSource>(shared, n, vocabulary); }});
   }
   return levels;
 }
 
 template <class Position>
-Trie count_positions(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
+NodeLevels count_positions(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
   std::vector<uint64_t> begins(size_t(vocabulary) + 1);  // of the bucket of each word
   for (Word word : corpus) begins[word + 1]++;
   std::partial_sum(begins.begin(), begins.end(), begins.begin());
@@ -171,12 +192,12 @@ Trie count_positions(std::span<const Word> corpus, Word vocabulary, int order, c
     parts[piece] =
         count_sorted(ngrams, std::span<const Position>(positions.get() + begins[first], begins[last] - begins[first]));
   });
-  return Trie(join(parts, vocabulary, order));
+  return levels_of(std::move(parts), vocabulary, order);
 }
 
 }  // namespace
 
-Trie count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
+NodeLevels count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
   return corpus.size() <= UINT32_MAX ? count_positions<uint32_t>(corpus, vocabulary, order, workers)
                                      : count_positions<uint64_t>(corpus, vocabulary, order, workers);
 }

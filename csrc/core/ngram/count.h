@@ -3,8 +3,8 @@
 
 #include <span>
 
+#include "nodes.h"
 #include "parallel.h"
-#include "trie.h"
 #include "word.h"
 
 namespace fastlm::ngram {
@@ -13,6 +13,6 @@ namespace fastlm::ngram {
 //
 // Positions are sorted by the words that stand there; then one scan sees every n-gram of every order in its place in
 // the trie, equal ones together. Positions are dealt into buckets by their first word, which are sorted in parallel.
-Trie count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers);
+NodeLevels count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers);
 
 }  // namespace fastlm::ngram

@@ -38,9 +38,10 @@ Table Counter::finish(std::function<void()> poll) {
   reader_.end(*this);
   if (tokens() == sentences_) throw std::invalid_argument("the corpus is empty: expected at least one word");
   if (!options_.vocabulary) choose_words();
-  const Table table{Vocabulary(words_.size(), [this](Word word) { return words_.text(word); }),
-                    count_ngrams(corpus_, words_.size(), options_.order, {options_.threads, std::move(poll)}), tokens(),
-                    sentences_};
+  const Table table =
+      make_table({options_.order, tokens(), sentences_},
+                 Vocabulary(words_.size(), [this](Word word) { return words_.text(word); }),
+                 count_ngrams(corpus_, words_.size(), options_.order, {options_.threads, std::move(poll)}));
   *this = Counter(options_);
   return table;
 }

@@ -1,92 +1,221 @@
 #include "estimate.h"
 
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
+
+#include "contexts.h"
 
 namespace fastlm::ngram {
 namespace {
 
-// What is known of the n-grams of one order while the next one is worked out.
-struct Below {
-  std::vector<double> probabilities;
-  std::vector<uint64_t> shorter;  // where the n-gram without its first word lies, an order below
-};
+double probability_of(const ByClass& discounts, const Weights& weights, uint64_t count) {
+  const double discount = weights.scale < 0 ? 0 : discounts[class_of(count)];
+  return std::max(0.0, double(count) - discount) * std::abs(weights.scale);
+}
 
-float log10_of(double value) { return float(std::log10(value)); }  // of 0: -infinity
+StoredWeights stored(const Weights& weights) { return {float(weights.scale), float(weights.unseen)}; }
+
+// Thresholds for each order.
+std::vector<uint64_t> thresholds(std::vector<uint64_t> prune, int order, const Smoothing& smoothing) {
+  const auto require = [](bool good, const std::string& what) {
+    if (!good) throw std::invalid_argument(what);
+  };
+  if (prune.empty()) prune = {0};
+  require(int(prune.size()) <= order, "prune has " + std::to_string(prune.size()) + " thresholds, expected " +
+                                          std::to_string(order) + ", one for each order, or fewer");
+  prune.resize(order, prune.back());
+  require(prune[0] == 0, "the first threshold of prune, of words, must be 0, got " + std::to_string(prune[0]) +
+                             "; min_count and max_vocabulary leave out words");
+  for (int n = 1; n < order; n++)
+    require(prune[n] >= prune[n - 1], "the thresholds of prune must not fall from one order to the next: " +
+                                          std::to_string(prune[n - 1]) + ", " + std::to_string(prune[n]));
+  require(prune.back() == 0 || smoothing.interpolates(),
+          "prune needs a smoothing that interpolates, as modified-kneser-ney; prune the table instead");
+  return prune;
+}
 
 class Estimator {
  public:
-  Estimator(const Trie& trie, const Smoothing& smoothing) : trie_(trie), smoothing_(smoothing) {}
+  Estimator(SectionSink& sink, const NodeLevels& levels, const SmoothingKind& kind, const Smoothing& smoothing,
+            std::vector<uint64_t> prune, const Workers& workers)
+      : sink_(sink),
+        levels_(levels),
+        adjusted_(kind.adjusted),
+        smoothing_(smoothing),
+        prune_(std::move(prune)),
+        workers_(workers) {
+    if (smoothing.needs_lower()) lower_ = lower_sums(levels, smoothing, workers);
+  }
 
-  Estimate run(const Workers& workers) {
-    Estimate estimate;
-    empty_context();
-    for (int n = 1;; n++) {
-      std::vector<float> logs(trie_.size(n));
-      for (size_t i = 0; i < logs.size(); i++) logs[i] = log10_of(below_.probabilities[i]);
-      estimate.probabilities.push_back(array_of(logs));
-      if (n == trie_.order()) return estimate;
-      estimate.weights.push_back(array_of(next_order(n, workers)));
+  void run() {
+    LevelNeeds needs;
+    needs.size = levels_[0].size, needs.vocabulary = Word(levels_[0].size);
+    for (int n = 1; n <= order(); n++) {
+      if (workers_.poll) workers_.poll();
+      needs.n = n;
+      needs = n < order() ? inner(needs) : last(needs);
     }
+    const std::vector<double> words = unigrams(levels_[0], smoothing_, adjusted_);
+    sink_.put("unigrams", array_of(std::vector<float>(words.begin(), words.end())));
   }
 
  private:
-  // Words without a context.
-  void empty_context() {
-    const uint64_t size = trie_.vocabulary();
-    std::vector<uint64_t> counts;
-    for (uint64_t word = 0; word < size; word++)
-      if (word != kBegin) counts.push_back(trie_.count(1, word));
-    const double vocabulary = double(counts.size());
-    const std::vector<double> uniform(counts.size(), 1 / vocabulary);
-    std::vector<double> probabilities(counts.size());
-    smoothing_.estimate({1, std::accumulate(counts.begin(), counts.end(), 0.0), vocabulary, counts, uniform},
-                        probabilities);
-    probabilities.insert(probabilities.begin() + kBegin, 0.0);
-    below_ = {std::move(probabilities), std::vector<uint64_t>(size, 0)};
-  }
+  int order() const { return int(levels_.size()); }
+  bool kept(int n, const Node& node) const { return prune_[n - 1] == 0 || node.count > prune_[n - 1]; }
 
-  // From order n to n + 1: their probabilities, and the weights of order n.
-  std::vector<float> next_order(int n, const Workers& workers) {
-    const uint64_t contexts = trie_.size(n);
-    std::vector<float> weights(contexts);
-    Below next{std::vector<double>(trie_.size(n + 1)), std::vector<uint64_t>(trie_.size(n + 1))};
-    constexpr uint64_t kPiece = 1 << 14;
-    parallel((contexts + kPiece - 1) / kPiece, workers, [&](size_t piece) {
-      std::vector<uint64_t> counts;
-      std::vector<double> lower;
-      for (uint64_t i = piece * kPiece; i < std::min(contexts, (piece + 1) * kPiece); i++) {
-        const Range range = trie_.children(n, i);
-        if (range.size() == 0) continue;  // all is unseen: weight 1
-        counts.clear(), lower.clear();
-        Range shorter = trie_.children(n - 1, below_.shorter[i]);
-        for (uint64_t c = range.begin; c < range.end; c++) {
-          const auto end = trie_.find(n, shorter, trie_.word(n + 1, c));
-          if (!end) throw std::invalid_argument("the table lacks the end of one of its n-grams");
-          shorter.begin = next.shorter[c] = *end;  // both ranges ascend
-          counts.push_back(trie_.count(n + 1, c));
-          lower.push_back(below_.probabilities[next.shorter[c]]);
-        }
-        const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
-        const double weight = smoothing_.estimate({n + 1, total, double(trie_.vocabulary() - 1), counts, lower},
-                                                  std::span(next.probabilities).subspan(range.begin, range.size()));
-        weights[i] = log10_of(weight);
+  // A level that has another one below: `needs` knows its size; returns what is known of the next one then.
+  LevelNeeds inner(LevelNeeds needs) {
+    const int n = needs.n;
+    const bool pruned = prune_[n] > 0;
+    LevelNeeds next;
+    next.vocabulary = needs.vocabulary;
+    ContextNumbers contexts;
+    std::vector<uint32_t> numbers, children;
+    numbers.reserve(needs.size);
+    NodeCursor below(levels_[n]);
+    uint64_t i = 0;
+    for (NodeCursor node(levels_[n - 1]); node.more(); node.advance(), i++) {
+      ContextCounts counts{.order = n + 1, .vocabulary = double(needs.vocabulary - 1)};
+      uint64_t left = 0;
+      for (uint64_t c = 0; c < (*node).children; c++, below.advance()) {
+        if (kept(n + 1, *below))
+          counts.add(count_of(*below, adjusted_)), left++;
+        else
+          counts.prune(count_of(*below, adjusted_));
       }
-    });
-    below_ = std::move(next);
-    return weights;
+      if (!kept(n, *node)) continue;
+      if (!lower_.empty()) counts.lower = lower_[n - 1][i];
+      numbers.push_back(counts.distinct > 0 ? contexts.number(stored(smoothing_.weights(counts))) : 0);
+      if (pruned) children.push_back(uint32_t(left));
+      needs.counts.add(count_of(*node, adjusted_));
+      next.size += left, next.longest_range = std::max(next.longest_range, left);
+    }
+    needs.next = next.size, needs.contexts = contexts.size();
+    LevelWriter writer(sink_, n, choose_shape(needs));
+    size_t at = 0;
+    for (NodeCursor node(levels_[n - 1]); node.more(); node.advance()) {
+      if (!kept(n, *node)) continue;
+      writer.add((*node).word, count_of(*node, adjusted_), numbers[at], pruned ? children[at] : (*node).children);
+      at++;
+    }
+    writer.finish();
+    sink_.begin(section_of("contexts", n), sizeof(float));
+    sink_.write(contexts.pairs().data(), contexts.size() * sizeof(StoredWeights));
+    put_discounts(n);
+    return next;
   }
 
-  const Trie& trie_;
+  LevelNeeds last(LevelNeeds needs) {
+    const int n = needs.n;
+    for (NodeCursor node(levels_[n - 1]); node.more(); node.advance())
+      if (kept(n, *node)) needs.counts.add(count_of(*node, adjusted_));
+    LevelWriter writer(sink_, n, choose_shape(needs));
+    for (NodeCursor node(levels_[n - 1]); node.more(); node.advance())
+      if (kept(n, *node)) writer.add((*node).word, count_of(*node, adjusted_), 0, 0);
+    writer.finish();
+    put_discounts(n);
+    return {};
+  }
+
+  void put_discounts(int n) {
+    const ByClass of = smoothing_.discounts(n);
+    sink_.put(section_of("discounts", n), array_of(of.data(), of.size()));
+  }
+
+  SectionSink& sink_;
+  const NodeLevels& levels_;
+  bool adjusted_;
   const Smoothing& smoothing_;
-  Below below_;
+  std::vector<uint64_t> prune_;
+  const Workers& workers_;
+  std::vector<std::vector<double>> lower_;
 };
 
 }  // namespace
 
-Estimate estimate(const Trie& trie, const Smoothing& smoothing, const Workers& workers) {
-  return Estimator(trie, smoothing).run(workers);
+std::vector<CountsOfCounts> counts_of_counts(const NodeLevels& levels, bool adjusted) {
+  std::vector<CountsOfCounts> orders;
+  for (const NodeLevel& level : levels) {
+    CountsOfCounts counts;
+    uint64_t i = 0;
+    for (NodeCursor node(level); node.more(); node.advance(), i++) {
+      const uint64_t count = count_of(*node, adjusted);
+      if (count == 0 || (orders.empty() && i == kBegin)) continue;
+      counts.of[class_of(count)]++, counts.distinct++, counts.total += count;
+    }
+    orders.push_back(counts);
+  }
+  return orders;
+}
+
+std::vector<double> unigrams(const NodeLevel& level, const Smoothing& smoothing, bool adjusted) {
+  ContextCounts counts{.order = 1, .vocabulary = double(level.size - 1)};
+  Word word = 0;
+  for (NodeCursor node(level); node.more(); node.advance(), word++)
+    if (word != kBegin) counts.add(count_of(*node, adjusted));
+  const Weights weights = smoothing.weights(counts);
+  const bool mixes = smoothing.interpolates() || smoothing.unseen() == Unseen::kShorter;
+  const double uniform = mixes ? weights.unseen / counts.vocabulary : 0;
+  const ByClass discounts = smoothing.discounts(1);
+  std::vector<double> probabilities;
+  for (NodeCursor node(level); node.more(); node.advance())
+    probabilities.push_back(probability_of(discounts, weights, count_of(*node, adjusted)) + uniform);
+  probabilities[kBegin] = 0;
+  return probabilities;
+}
+
+std::vector<std::vector<double>> lower_sums(const NodeLevels& levels, const Smoothing& smoothing,
+                                            const Workers& workers) {
+  MemorySink memory;
+  write_trie(memory, levels);
+  const Trie trie(memory.finish(), int(levels.size()));
+  std::vector<std::vector<double>> sums;
+  std::vector<double> probabilities = unigrams(levels[0], smoothing, false);  // of the n-grams of order n
+  std::vector<uint64_t> shorter(probabilities.size());  // each without its first word, an order below
+  for (int n = 1; n < trie.order(); n++) {
+    const uint64_t contexts = trie.size(n);
+    std::vector<double> lower(contexts), next_probabilities(trie.size(n + 1));
+    std::vector<uint64_t> next_shorter(trie.size(n + 1));
+    const ByClass discounts = smoothing.discounts(n + 1);
+    constexpr uint64_t kPiece = 1 << 14;
+    parallel((contexts + kPiece - 1) / kPiece, workers, [&](size_t piece) {
+      for (uint64_t i = piece * kPiece; i < std::min(contexts, (piece + 1) * kPiece); i++) {
+        const Range range = trie.children(n, i);
+        if (range.size() == 0) continue;
+        ContextCounts counts{.order = n + 1, .vocabulary = double(trie.vocabulary() - 1)};
+        Range rest = trie.children(n - 1, shorter[i]);
+        for (uint64_t c = range.begin; c < range.end; c++) {
+          const auto end = trie.find(n, rest, trie.word(n + 1, c));
+          if (!end) throw std::invalid_argument("the table lacks the end of one of its n-grams");
+          rest.begin = next_shorter[c] = *end;  // both ranges ascend
+          counts.add(trie.count(n + 1, c));
+          counts.lower += probabilities[*end];
+        }
+        lower[i] = counts.lower;
+        const Weights weights = smoothing.weights(counts);
+        const double mixed = smoothing.interpolates() ? weights.unseen : 0;
+        for (uint64_t c = range.begin; c < range.end; c++)
+          next_probabilities[c] =
+              probability_of(discounts, weights, trie.count(n + 1, c)) + mixed * probabilities[next_shorter[c]];
+      }
+    });
+    sums.push_back(std::move(lower));
+    probabilities = std::move(next_probabilities), shorter = std::move(next_shorter);
+  }
+  return sums;
+}
+
+void estimate(SectionSink& sink, const NodeLevels& levels, const Estimation& estimation, const Workers& workers) {
+  const SmoothingKind& kind = smoothing_kind(estimation.smoothing);
+  const auto smoothing = make_smoothing(kind, counts_of_counts(levels, kind.adjusted), estimation.choices);
+  Estimator(sink, levels, kind, *smoothing, thresholds(estimation.prune, int(levels.size()), *smoothing), workers)
+      .run();
+  sink.put("smoothing", array_of(estimation.smoothing));
+  const char rules[] = {char(smoothing->unseen()), char(smoothing->interpolates()), char(kind.adjusted)};
+  sink.put("rules", array_of(rules, sizeof rules));
+  const double absent = smoothing->absent();
+  sink.put("absent", array_of(&absent, 1));
+  for (const auto& [name, values] : smoothing->parameters()) sink.put("parameter." + name, array_of(values));
 }
 
 }  // namespace fastlm::ngram

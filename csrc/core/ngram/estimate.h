@@ -1,18 +1,52 @@
-// From counts to the probabilities and weights of every n-gram, by a smoothing.
+// From counts to a model: what every context does with its counts, by a smoothing.
 #pragma once
 
 #include <vector>
 
 #include "parallel.h"
 #include "smoothing.h"
+#include "trie.h"
 
 namespace fastlm::ngram {
 
-struct Estimate {
-  std::vector<Array> probabilities;  // float32 log10, for each order and n-gram
-  std::vector<Array> weights;        // float32 log10, for each order but the last: of the unseen words after the n-gram
+struct Estimation {
+  std::string smoothing = "modified-kneser-ney";
+  Choices choices = {};
+  // For each order, the last one for the rest: n-grams that occur so often or less are left out of the model. They are
+  // counted before, as in KenLM.
+  std::vector<uint64_t> prune = {};
 };
 
-Estimate estimate(const Trie& trie, const Smoothing& smoothing, const Workers& workers);
+// Writes the sections of a model (model.h) but those of its vocabulary.
+void estimate(SectionSink& sink, const NodeLevels& levels, const Estimation& estimation, const Workers& workers);
+
+std::vector<CountsOfCounts> counts_of_counts(const NodeLevels& levels, bool adjusted);
+
+// For each order and context, the sum of what its words have after the shorter context: [order - 1][size of level].
+std::vector<std::vector<double>> lower_sums(const NodeLevels& levels, const Smoothing& smoothing,
+                                            const Workers& workers);
+
+// P(word) without a context, <s> apart, which has none.
+std::vector<double> unigrams(const NodeLevel& level, const Smoothing& smoothing, bool adjusted);
+
+inline uint64_t count_of(const Node& node, bool adjusted) { return adjusted ? node.adjusted : node.count; }
+
+// One node after the other.
+class NodeCursor {
+ public:
+  explicit NodeCursor(const NodeLevel& level) : source_(level.open()), nodes_(source_->next()) {}
+
+  bool more() const { return i_ < nodes_.size(); }
+  const Node& operator*() const { return nodes_[i_]; }
+  void advance() {
+    if (++i_ < nodes_.size()) return;
+    nodes_ = source_->next(), i_ = 0;
+  }
+
+ private:
+  std::unique_ptr<NodeSource> source_;
+  std::span<const Node> nodes_;
+  size_t i_ = 0;
+};
 
 }  // namespace fastlm::ngram

@@ -36,7 +36,7 @@ class Evaluator {
     state_ = model_.state_after(kStart);
     evaluation_.sentences++;
   }
-  void word(std::string_view text) { token(model_.table().vocabulary.find(text)); }
+  void word(std::string_view text) { token(model_.vocabulary().find(text)); }
   void end_sentence() { token(kEnd); }
 
  private:

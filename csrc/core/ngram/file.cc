@@ -17,7 +17,7 @@ namespace fastlm::ngram {
 namespace {
 
 constexpr char kMagic[16] = "fastlm n-grams\n";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint64_t kAlignment = 64;
 
 struct Header {
@@ -25,6 +25,7 @@ struct Header {
   uint32_t version;
   uint32_t sections;
   uint64_t file_size;
+  uint64_t list;      // where it begins
   uint64_t checksum;  // of the header with 0 here, and of the list
 };
 
@@ -93,41 +94,102 @@ class Temporary {
 
 }  // namespace
 
-void write_file(const std::string& path, const Sections& sections) {
-  Header header{};
-  std::copy_n(kMagic, sizeof kMagic, header.magic);
-  header.version = kVersion;
-  header.sections = sections.size();
-  std::vector<Entry> entries;
-  uint64_t end = sizeof(Header) + sections.size() * sizeof(Entry);
-  for (const auto& [name, array] : sections) {
-    Entry entry{};
-    name.copy(entry.name, sizeof entry.name - 1);
-    entry.offset = align(end), entry.size = array.size(), entry.width = array.width();
-    entry.checksum = xxh64(array.data(), array.bytes());
-    end = entry.offset + array.bytes() + Array::kPadding;
-    entries.push_back(entry);
-  }
-  header.file_size = end;
-  header.checksum = checksum_of(header, entries.data());
+struct FileSink::State {
+  explicit State(const std::string& path)
+      : target(path), temporary(path), file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) {}
 
+  // Writes what is buffered.
+  void drain() {
+    file.write(buffer.data(), buffer.size(), end - buffer.size());
+    buffer.clear();
+  }
+
+  void append(const void* data, size_t bytes) {
+    constexpr size_t kBuffer = 1 << 20;
+    const auto* p = static_cast<const std::byte*>(data);
+    buffer.insert(buffer.end(), p, p + bytes);
+    end += bytes;
+    if (buffer.size() >= kBuffer) drain();
+  }
+
+  void pad(uint64_t to) {
+    const std::vector<std::byte> zeros(to - end);
+    append(zeros.data(), zeros.size());
+  }
+
+  void end_section() {
+    if (entries.empty() || entries.back().checksum_known) return;
+    Open& open = entries.back();
+    open.entry.size = (end - open.entry.offset) / open.entry.width;
+    open.entry.checksum = open.checksum.digest();
+    open.checksum_known = true;
+    pad(end + Array::kPadding);
+  }
+
+  struct Open {
+    Entry entry{};
+    Xxh64 checksum;
+    bool checksum_known = false;
+  };
+
+  std::string target;
+  Temporary temporary;
+  File file;
+  std::vector<std::byte> buffer;
+  uint64_t end = 0;
+  std::vector<Open> entries;
+};
+
+FileSink::FileSink(const std::string& path) {
   if (std::filesystem::is_directory(path)) {
     errno = EISDIR;
     throw FileError(path);
   }
-  Temporary temporary(path);
-  {
-    File file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    file.check(::ftruncate(file.fd(), end));
-    file.write(&header, sizeof header, 0);
-    file.write(entries.data(), entries.size() * sizeof(Entry), sizeof header);
-    size_t i = 0;
-    for (const auto& [name, array] : sections) file.write(array.data(), array.bytes(), entries[i++].offset);
-    file.flush();
-  }
-  temporary.rename();
-  const std::string folder = std::filesystem::absolute(path).parent_path();
+  state_ = std::make_unique<State>(path);
+  state_->pad(sizeof(Header));
+}
+
+FileSink::~FileSink() = default;
+
+void FileSink::begin(const std::string& name, int width) {
+  state_->end_section();
+  state_->pad(align(state_->end));
+  State::Open& open = state_->entries.emplace_back();
+  name.copy(open.entry.name, sizeof open.entry.name - 1);
+  open.entry.offset = state_->end, open.entry.width = width;
+}
+
+void FileSink::write(const void* data, size_t bytes) {
+  state_->entries.back().checksum.add(data, bytes);
+  state_->append(data, bytes);
+}
+
+void FileSink::finish() {
+  State& s = *state_;
+  s.end_section();
+  s.pad(align(s.end));
+  std::vector<Entry> entries;
+  for (const auto& open : s.entries) entries.push_back(open.entry);
+  Header header{};
+  std::copy_n(kMagic, sizeof kMagic, header.magic);
+  header.version = kVersion;
+  header.sections = entries.size();
+  header.list = s.end;
+  s.append(entries.data(), entries.size() * sizeof(Entry));
+  header.file_size = s.end;
+  header.checksum = checksum_of(header, entries.data());
+  s.drain();
+  s.file.write(&header, sizeof header, 0);
+  s.file.flush();
+  s.temporary.rename();
+  const std::string folder = std::filesystem::absolute(s.target).parent_path();
   File(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).flush();
+}
+
+void write_file(const std::string& path, const Sections& sections) {
+  FileSink sink(path);
+  for (const auto& [name, array] : sections) sink.put(name, array);
+  sink.finish();
 }
 
 Sections map_file(const std::string& path, bool verify) {
@@ -156,9 +218,10 @@ Sections map_file(const std::string& path, bool verify) {
                                           std::to_string(kVersion) + ": build it again with this fastlm");
   require(header.file_size == size, "is truncated or was altered: has " + std::to_string(size) + " bytes, expected " +
                                         std::to_string(header.file_size));
-  require(header.sections <= (size - sizeof header) / sizeof(Entry), "was altered: its list does not fit");
+  require(header.list <= size && header.sections == (size - header.list) / sizeof(Entry),
+          "was altered: its list does not fit");
   std::vector<Entry> entries(header.sections);
-  std::memcpy(entries.data(), bytes + sizeof header, entries.size() * sizeof(Entry));
+  std::memcpy(entries.data(), bytes + header.list, entries.size() * sizeof(Entry));
   require(checksum_of(header, entries.data()) == header.checksum, "was altered: its header has a wrong checksum");
 
   Sections sections;

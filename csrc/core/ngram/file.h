@@ -1,19 +1,30 @@
 // A file of named arrays: mapped into memory as it is, checked before it is trusted.
 //
-// A header (magic, version, number of sections, checksums), a list of sections (name, place, size, checksum), then the
-// arrays, each at a multiple of 64 bytes. Little-endian. Checksums are XXH64.
+// A header (magic, version, number of sections, place of their list, checksums), the arrays, each at a multiple of 64
+// bytes, then the list of sections (name, place, size, checksum). Little-endian. Checksums are XXH64.
 #pragma once
 
-#include <map>
+#include <memory>
 #include <string>
 
-#include "array.h"
+#include "sections.h"
 
 namespace fastlm::ngram {
 
-using Sections = std::map<std::string, Array>;  // names of at most 31 characters
-
 // Under a temporary name in the same folder, flushed to the disk, then renamed: the file is whole, or as it was.
+class FileSink : public SectionSink {
+ public:
+  explicit FileSink(const std::string& path);
+  ~FileSink() override;
+  void begin(const std::string& name, int width) override;
+  void write(const void* data, size_t bytes) override;
+  void finish();  // without it, nothing remains
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 void write_file(const std::string& path, const Sections& sections);
 
 // Throws FileError and FormatError. verify: the checksums of the arrays too, for which the file is read once.

@@ -58,7 +58,7 @@ std::vector<Word> generate(const Model& model, std::span<const Word> start, cons
           sampling.temperature);
   require(sampling.top_k >= 0, "top_k must not be negative", sampling.top_k);
   State state = model.state_after(start);
-  std::vector<float> weights(model.table().vocabulary.size());
+  std::vector<float> weights(model.vocabulary().size());
   std::vector<Word> words;
   while (int64_t(words.size()) < sampling.max_words && (words.empty() || words.back() != kEnd)) {
     model.distribution(state, weights);

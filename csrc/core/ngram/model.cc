@@ -4,73 +4,160 @@
 #include <cmath>
 #include <limits>
 
+#include "trie_nodes.h"
+
 namespace fastlm::ngram {
+namespace {
 
-float Model::uniform() const { return float(-std::log10(double(table_.trie.vocabulary() - 1))); }
+constexpr std::string_view kParameter = "parameter.";
 
-Score Model::score(State& state, Word word) const {
-  const Trie& trie = table_.trie;
-  State next;
-  next.at[0] = word;
-  int order = 1;  // a longer n-gram can occur only if its ends do
-  for (uint64_t at = word; order <= state.length; next.at[order++] = at) {
-    const auto child = trie.child(order, state.at[order - 1], word);
-    if (!child) break;
-    at = *child;
+Array section(const Sections& sections, const std::string& name) {
+  const auto found = sections.find(name);
+  return found == sections.end() ? Array() : found->second;
+}
+
+}  // namespace
+
+bool Model::owns(std::string_view section) {
+  for (const char* name : {"smoothing", "rules", "absent", "unigrams"})
+    if (section == name) return true;
+  for (const char* prefix : {"parameter.", "discounts.", "contexts."})
+    if (section.starts_with(prefix)) return true;
+  return false;
+}
+
+Model::Model(Sections sections) : table_(std::move(sections)) {
+  const Sections& all = table_.sections();
+  smoothing_ = section(all, "smoothing").text();
+  const Array rules = section(all, "rules"), absent = section(all, "absent");
+  unseen_ = rules.size() > 0 ? Unseen(std::min<uint64_t>(rules[0], uint64_t(Unseen::kShorter))) : Unseen::kNothing;
+  interpolates_ = rules.size() > 1 && rules[1];
+  adjusted_ = rules.size() > 2 && rules[2];
+  absent_ = absent.size() == 1 && absent.width() == sizeof(double) ? float(absent.as<double>(0)) : 1;
+  for (const auto& [name, array] : all)
+    if (name.starts_with(kParameter) && array.width() == sizeof(double))
+      for (size_t i = 0; i < array.size(); i++)
+        parameters_[name.substr(kParameter.size())].push_back(array.as<double>(i));
+  for (int n = 1; n <= order(); n++) {
+    Order& of = orders_.emplace_back();
+    const Array discounts = section(all, section_of("discounts", n));
+    for (int c = 0; c < kClasses && discounts.width() == sizeof(double) && c < int(discounts.size()); c++)
+      of.discounts[c] = float(discounts.as<double>(c));
+    of.contexts = section(all, section_of("contexts", n));
   }
-  Score score{probability(order, next.at[order - 1]), order};
-  if (order <= state.history) switch (unseen_) {
+  unigrams_ = section(all, "unigrams");
+}
+
+std::optional<std::string> Model::fault(bool whole) const {
+  if (auto fault = table_.fault(whole)) return fault;
+  const auto is_weight = [](float x) { return std::isfinite(x) && std::abs(x) < 1e30f; };
+  if (unigrams_.width() != sizeof(float) || unigrams_.size() != vocabulary().size()) return "has no probabilities";
+  for (size_t i = 0; whole && i < unigrams_.size(); i++)
+    if (!(unigrams_.as<float>(i) >= 0 && unigrams_.as<float>(i) < 1.001f)) return "has probabilities that are none";
+  for (int n = 1; n < order(); n++) {
+    const Array& contexts = orders_[n - 1].contexts;
+    const std::string where = " of order " + std::to_string(n);
+    if (contexts.width() != sizeof(float) || contexts.size() < 2) return "has no weights for the contexts" + where;
+    for (size_t i = 0; whole && i < contexts.size(); i++)
+      if (!is_weight(contexts.as<float>(i))) return "has weights that are none for the contexts" + where;
+    const Level& level = table_.trie().level(n);
+    for (uint64_t i = 0; whole && i < level.size(); i++)
+      if (level.context(i) >= contexts.size() / 2) return "lacks the weights of some contexts" + where;
+  }
+  return std::nullopt;
+}
+
+StoredWeights Model::weights(int n, uint64_t context) const {
+  StoredWeights weights;
+  std::memcpy(&weights, orders_[n - 1].contexts.data() + context * sizeof weights, sizeof weights);
+  return weights;
+}
+
+Score Model::score(const State& before, Word word, State& after) const {
+  const Trie& trie = table_.trie();
+  float p = unigrams_.as<float>(word);
+  int order = 1;
+  const int highest = trie.order();
+  after.history = std::min(before.history + 1, highest - 1);
+  uint64_t node = word;
+  for (;; order++) {  // a longer n-gram can occur only if its ends do
+    const Level& level = trie.level(order);
+    if (order < highest) {
+      const Level::Entry entry = level.entry(node);
+      after.at[order - 1] = {node, entry.children, weights(order, entry.context)};
+      if (order > 1) {
+        const StoredWeights& context = before.at[order - 2].weights;
+        p = seen(order, context, entry.count) + (interpolates_ ? context.unseen * p : 0);
+      }
+    } else {
+      if (order > 1) {
+        const StoredWeights& context = before.at[order - 2].weights;
+        p = seen(order, context, level.count(node)) + (interpolates_ ? context.unseen * p : 0);
+      }
+      break;
+    }
+    if (order > before.length) break;
+    const Range range = before.at[order - 1].children;
+    const uint64_t at = trie.lower_bound(order + 1, range, word);
+    if (at >= range.end || trie.word(order + 1, at) != word) break;
+    node = at;
+  }
+  after.length = std::min(order, highest - 1);
+  if (order <= before.history) switch (unseen_) {
       case Unseen::kShorter:
-        for (int n = order; n <= state.length; n++) score.log10 += weight(n, state.at[n - 1]);
+        for (int n = order; n <= before.length; n++) p *= before.at[n - 1].weights.unseen;
+        for (int n = before.length; absent_ != 1 && n < before.history; n++) p *= absent_;
         break;
       case Unseen::kUniform:
-        score.log10 =
-            uniform() + (state.length == state.history ? weight(state.length, state.at[state.length - 1]) : 0);
+        p = uniform() * (before.length == before.history ? before.at[before.length - 1].weights.unseen : 1);
         break;
       case Unseen::kNothing:
-        score.log10 = -std::numeric_limits<float>::infinity();
+        p = 0;
     }
-  next.history = std::min(state.history + 1, trie.order() - 1);
-  next.length = std::min(order, trie.order() - 1);
-  state = next;
-  return score;
+  return {std::log10(p), order};
 }
 
 State Model::state_after(std::span<const Word> words) const {
   State state;
-  const size_t useful = std::min<size_t>(words.size(), table_.order() - 1);
+  const size_t useful = std::min<size_t>(words.size(), order() - 1);
   for (Word word : words.last(useful)) score(state, word);
   return state;
 }
 
+void Model::prefetch(const State& state) const {
+  for (int n = 1; n <= state.length; n++) table_.trie().level(n + 1).prefetch(state.at[n - 1].children);
+}
+
 void Model::distribution(const State& state, std::span<float> probabilities) const {
-  const Trie& trie = table_.trie;
-  const bool mixes = unseen_ == Unseen::kShorter, seen = state.length == state.history;
+  const Trie& trie = table_.trie();
+  const bool mixes = unseen_ == Unseen::kShorter, known = state.length == state.history;
   int first = 1;  // context whose words are written over what stands there already
   if (mixes || state.history == 0) {
-    for (uint64_t i = 0; i < trie.vocabulary(); i++) probabilities[i] = std::pow(10.0f, probability(1, i));
+    for (uint64_t i = 0; i < trie.vocabulary(); i++) probabilities[i] = unigrams_.as<float>(i);
   } else {
-    first = seen ? state.length : state.length + 1;
-    const float log10 = uniform() + (seen ? weight(state.length, state.at[state.length - 1]) : 0);
-    std::ranges::fill(probabilities, unseen_ == Unseen::kUniform ? std::pow(10.0f, log10) : 0.0f);
+    first = known ? state.length : state.length + 1;
+    const float unseen = uniform() * (known ? state.at[state.length - 1].weights.unseen : 1);
+    std::ranges::fill(probabilities, unseen_ == Unseen::kUniform ? unseen : 0.0f);
   }
   for (int n = first; n <= state.length; n++) {
-    const uint64_t context = state.at[n - 1];
-    if (mixes) {
-      const float factor = std::pow(10.0f, weight(n, context));
-      for (float& p : probabilities) p *= factor;
+    const auto& [node, range, weights] = state.at[n - 1];
+    if (mixes)
+      for (float& p : probabilities) p *= weights.unseen;
+    for (uint64_t c = range.begin; c < range.end; c++) {
+      float& p = probabilities[trie.word(n + 1, c)];
+      p = seen(n + 1, weights, trie.count(n + 1, c)) + (interpolates_ ? p : 0);
     }
-    const Range range = trie.children(n, context);
-    for (uint64_t c = range.begin; c < range.end; c++)
-      probabilities[trie.word(n + 1, c)] = std::pow(10.0f, probability(n + 1, c));
   }
+  for (int n = state.length; mixes && absent_ != 1 && n < state.history; n++)
+    for (float& p : probabilities) p *= absent_;
   probabilities[kBegin] = 0;
 }
 
-Model make_model(Table table, const std::string& smoothing, const Choices& choices, const Workers& workers) {
-  const auto rule = make_smoothing(smoothing, table.trie, choices);
-  Estimate arrays = estimate(table.trie, *rule, workers);
-  return Model(std::move(table), smoothing, rule->unseen(), rule->parameters(), std::move(arrays));
+Model make_model(const Table& table, const Estimation& estimation, const Workers& workers) {
+  MemorySink sink;
+  put_corpus(sink, table.corpus(), table.vocabulary());
+  estimate(sink, nodes_of(table.trie(), smoothing_kind(estimation.smoothing).adjusted, workers), estimation, workers);
+  return Model(sink.finish());
 }
 
 }  // namespace fastlm::ngram

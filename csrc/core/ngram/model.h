@@ -6,16 +6,29 @@
 #include <string>
 #include <vector>
 
+#include "contexts.h"
 #include "estimate.h"
 #include "table.h"
 
 namespace fastlm::ngram {
 
-// The words before, as far as they matter: places in the trie of their ends of 1, 2, ... words, as long as these occur.
+// The words before, as far as they matter: their ends of 1, 2, ... words, as long as these occur.
 struct State {
+  struct Context {
+    uint64_t node;   // in its level of the trie
+    Range children;  // what follows it, in the next level
+    StoredWeights weights;
+  };
+
   int history = 0;  // words before, order - 1 at most
   int length = 0;   // of the longest end that occurs
-  std::array<uint64_t, kMaxOrder> at;
+  std::array<Context, kMaxOrder> at;
+
+  // Whether the same words have the same probabilities after both.
+  bool operator==(const State& other) const {
+    return history == other.history && length == other.length &&
+           (length == 0 || at[length - 1].node == other.at[length - 1].node);
+  }
 };
 
 struct Score {
@@ -25,39 +38,58 @@ struct Score {
 
 class Model {
  public:
-  Model(Table table, std::string smoothing, Unseen unseen, Parameters parameters, Estimate estimate)
-      : table_(std::move(table)),
-        smoothing_(std::move(smoothing)),
-        unseen_(unseen),
-        parameters_(std::move(parameters)),
-        estimate_(std::move(estimate)) {}
+  // Of sections that are good; fault() says what is wrong with those of a file.
+  explicit Model(Sections sections);
+  static bool owns(std::string_view section);  // whether a section is a model's, not its table's
 
-  const Table& table() const { return table_; }
+  const Table& table() const { return table_; }  // with the counts that the smoothing uses
+  int order() const { return table_.order(); }
+  const Vocabulary& vocabulary() const { return table_.vocabulary(); }
   const std::string& smoothing() const { return smoothing_; }
-  Unseen unseen() const { return unseen_; }
   const Parameters& parameters() const { return parameters_; }
-  const Estimate& arrays() const { return estimate_; }
+  Unseen unseen() const { return unseen_; }
+  bool adjusted() const { return adjusted_; }  // whether the counts are Kneser & Ney's
+  std::optional<std::string> fault(bool whole) const;
 
-  // The word, after a state, which becomes that after the word.
-  Score score(State& state, Word word) const;
+  // The word after a state, and the state after both.
+  Score score(const State& before, Word word, State& after) const;
+  Score score(State& state, Word word) const {
+    const State before = state;
+    return score(before, word, state);
+  }
   State state_after(std::span<const Word> words) const;
+
+  // Asks for the memory that the next word will need.
+  void prefetch(const State& state) const;
 
   // P(word | state) of every word into [vocabulary]; <s> has 0. All 0 where there is no distribution.
   void distribution(const State& state, std::span<float> probabilities) const;
 
+  float uniform() const { return 1.0f / float(vocabulary().size() - 1); }
+
  private:
-  float probability(int n, uint64_t i) const { return estimate_.probabilities[n - 1].as<float>(i); }
-  float weight(int n, uint64_t i) const { return estimate_.weights[n - 1].as<float>(i); }
-  float uniform() const;  // log10
+  struct Order {
+    std::array<float, kClasses> discounts{};
+    Array contexts;  // pairs of floats
+  };
+
+  float seen(int n, const StoredWeights& weights, uint64_t count) const {
+    const float discount = weights.scale < 0 ? 0 : orders_[n - 1].discounts[class_of(count)];
+    return std::max(0.0f, float(count) - discount) * std::abs(weights.scale);
+  }
+  StoredWeights weights(int n, uint64_t context) const;
 
   Table table_;
   std::string smoothing_;
   Unseen unseen_;
+  bool interpolates_, adjusted_;
+  float absent_;
   Parameters parameters_;
-  Estimate estimate_;
+  std::vector<Order> orders_;
+  Array unigrams_;
 };
 
-// By the name of a smoothing and what a user has set of it.
-Model make_model(Table table, const std::string& smoothing, const Choices& choices, const Workers& workers = {});
+// Of a table, by a smoothing.
+Model make_model(const Table& table, const Estimation& estimation, const Workers& workers = {});
 
 }  // namespace fastlm::ngram

@@ -15,8 +15,8 @@ namespace fastlm::ngram {
 struct Node {
   Word word;          // its last one
   uint64_t count;     // how often it occurs
-  uint64_t adjusted;  // Kneser & Ney's count: how many different words stand before it, <s> among them. Of n-grams of the
-                      // highest order and of those that begin with <s>: count
+  uint64_t adjusted;  // Kneser & Ney's count: how many different words stand before it, <s> among them. Of n-grams of
+                      // the highest order and of those that begin with <s>: count
   uint64_t children;  // n-grams of the next level that continue it
 };
 
@@ -29,7 +29,7 @@ class NodeSource {
 };
 
 struct NodeLevel {
-  uint64_t size;                                       // nodes
+  uint64_t size;                                      // nodes
   std::function<std::unique_ptr<NodeSource>()> open;  // to read it once more
 };
 

@@ -1,4 +1,4 @@
-// Tables and models as files: which arrays they are, and what they must fulfil to be trusted.
+// Tables and models as files.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace fastlm::ngram {
 void save(const Table& table, const std::string& path);
 void save(const Model& model, const std::string& path);
 
-// What the file holds. verify: checksums and structure, else the file is trusted.
+// What the file holds. verify: checksums and structure, else the file is trusted. Throws FileError and FormatError.
 std::variant<Table, Model> load(const std::string& path, bool verify);
 
 }  // namespace fastlm::ngram

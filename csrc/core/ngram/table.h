@@ -8,14 +8,38 @@
 
 namespace fastlm::ngram {
 
-struct Table {
-  Vocabulary vocabulary;
-  Trie trie;
+// What tables and models have beside their n-grams.
+struct Corpus {
+  int order;
   uint64_t tokens;  // words and ends of sentences
   uint64_t sentences;
-
-  int order() const { return trie.order(); }
-  uint64_t distinct(int n) const;  // n-grams of order n that occur
+  std::string tokenization = {};  // how its text became words, as the Python side wrote it; empty: at white space
 };
+
+void put_corpus(SectionSink& sink, const Corpus& corpus, const Vocabulary& vocabulary);
+
+class Table {
+ public:
+  // Of sections that are good; check() says what is wrong with those of a file.
+  explicit Table(Sections sections);
+
+  const Sections& sections() const { return sections_; }
+  const Corpus& corpus() const { return corpus_; }
+  int order() const { return corpus_.order; }
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+  const Trie& trie() const { return trie_; }
+  uint64_t distinct(int n) const;  // n-grams of order n that occur
+
+  // What is wrong, or nothing. whole: everything, for which the sections are read once.
+  std::optional<std::string> fault(bool whole) const;
+
+ private:
+  Sections sections_;
+  Corpus corpus_;
+  Vocabulary vocabulary_;
+  Trie trie_;
+};
+
+Table make_table(const Corpus& corpus, const Vocabulary& vocabulary, const NodeLevels& levels);
 
 }  // namespace fastlm::ngram

@@ -1,21 +1,9 @@
 #include "trie.h"
 
-#include <algorithm>
-
 namespace fastlm::ngram {
 
-uint64_t Trie::lower_bound(int n, Range range, Word word) const {
-  if (n == 1) return std::clamp<uint64_t>(word, range.begin, range.end);
-  const Array& words = level(n).words;
-  uint64_t at = range.begin;
-  for (uint64_t size = range.size(); size > 0;) {
-    const uint64_t half = size / 2;
-    if (words[at + half] < word)
-      at += half + 1, size -= half + 1;
-    else
-      size = half;
-  }
-  return at;
+Trie::Trie(const Sections& sections, int order) {
+  for (int n = 1; n <= order; n++) levels_.push_back(level_of(sections, n));
 }
 
 std::optional<uint64_t> Trie::find(std::span<const Word> ngram) const {
@@ -25,11 +13,10 @@ std::optional<uint64_t> Trie::find(std::span<const Word> ngram) const {
 }
 
 uint64_t Trie::parent(int n, uint64_t i) const {
-  const Array& begins = level(n - 1).children;  // the last one that is not behind i
-  uint64_t at = 0;
-  for (uint64_t size = begins.size(); size > 0;) {
+  uint64_t at = 0;  // the last one whose children do not begin behind i
+  for (uint64_t size = this->size(n - 1); size > 0;) {
     const uint64_t half = size / 2;
-    if (begins[at + half] <= i)
+    if (children(n - 1, at + half).begin <= i)
       at += half + 1, size -= half + 1;
     else
       size = half;
@@ -51,27 +38,48 @@ void Trie::copy_words(int n, uint64_t begin, uint64_t end, Word* rows) const {
 }
 
 std::optional<std::string> Trie::fault(bool whole) const {
+  const auto where = [](int n) { return "the n-grams of order " + std::to_string(n) + " have "; };
   for (int n = 1; n <= order(); n++) {
-    const auto& [words, counts, children] = level(n);
-    const std::string where = "the n-grams of order " + std::to_string(n);
-    if (n > 1 && words.size() != counts.size()) return where + " have words and counts that do not match";
-    if (n == order()) {
-      if (children.size()) return where + " have children";
-      continue;
-    }
-    const uint64_t next = level(n + 1).counts.size();
-    if (children.size() != counts.size() + 1 || children[0] != 0 || children[counts.size()] != next)
-      return where + " have children that do not match the next order";
-    if (!whole) continue;
-    for (uint64_t i = 0; i < counts.size(); i++) {
-      const Range range{children[i], children[i + 1]};
-      if (range.begin > range.end || range.end > next) return where + " have children out of order";
-      for (uint64_t c = range.begin; c < range.end; c++)
-        if (word(n + 1, c) >= vocabulary() || (c > range.begin && word(n + 1, c) <= word(n + 1, c - 1)))
-          return where + " have children that are not sorted";
-    }
+    const Level& level = this->level(n);
+    if (const auto fault = level.fault(n == order(), whole); !fault.empty()) return where(n) + fault;
+    if ((n == 1) != (level.shape().word_bits == 0)) return where(n) + "words that do not match their order";
+    if (level.shape().next != (n < order() ? size(n + 1) : 0))
+      return where(n) + "children that do not match their order";
   }
+  for (int n = 1; whole && n < order(); n++)
+    if (const char* fault = fault_of_children(n)) return where(n) + fault;
   return std::nullopt;
+}
+
+const char* Trie::fault_of_children(int n) const {
+  uint64_t end = 0;
+  for (uint64_t i = 0; i < size(n); i++) {
+    const Range range = children(n, i);
+    if (range.begin != end || range.end < range.begin || range.end > size(n + 1)) return "children out of order";
+    for (uint64_t c = range.begin; c < range.end; c++)
+      if (word(n + 1, c) >= vocabulary() || (c > range.begin && word(n + 1, c) <= word(n + 1, c - 1)))
+        return "children that are not sorted";
+    end = range.end;
+  }
+  return end == size(n + 1) ? nullptr : "children that do not fill the next order";
+}
+
+void write_trie(SectionSink& sink, const NodeLevels& levels, Counts counts) {
+  const auto count_of = [&](const Node& node) { return counts == Counts::kRaw ? node.count : node.adjusted; };
+  uint64_t longest = 0;
+  for (int n = 1; n <= int(levels.size()); n++) {
+    const NodeLevel& level = levels[n - 1];
+    LevelNeeds needs{n, level.size, n < int(levels.size()) ? levels[n].size : 0, Word(levels[0].size), 1, longest, {}};
+    longest = 0;
+    const auto sizes = level.open();
+    for (auto nodes = sizes->next(); !nodes.empty(); nodes = sizes->next())
+      for (const Node& node : nodes) needs.counts.add(count_of(node)), longest = std::max(longest, node.children);
+    LevelWriter writer(sink, n, choose_shape(needs));
+    const auto source = level.open();
+    for (auto nodes = source->next(); !nodes.empty(); nodes = source->next())
+      for (const Node& node : nodes) writer.add(node.word, count_of(node), 0, node.children);
+    writer.finish();
+  }
 }
 
 }  // namespace fastlm::ngram

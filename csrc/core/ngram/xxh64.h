@@ -3,6 +3,7 @@
 // Collet, "xxHash fast digest algorithm" (github.com/Cyan4973/xxHash, doc/xxhash_spec.md).
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -31,32 +32,69 @@ inline uint64_t merge(uint64_t hash, uint64_t lane) { return (hash ^ round(0, la
 
 }  // namespace xxh64_detail
 
-inline uint64_t xxh64(const void* data, size_t size, uint64_t seed = 0) {
-  using namespace xxh64_detail;
-  static_assert(std::endian::native == std::endian::little);
-  const char *p = static_cast<const char*>(data), *end = p + size;
-  uint64_t hash = seed + kPrime5;
-  if (size >= 32) {
-    uint64_t a = seed + kPrime1 + kPrime2, b = seed + kPrime2, c = seed, d = seed - kPrime1;
-    for (; end - p >= 32; p += 32) {
-      a = round(a, read<uint64_t>(p));
-      b = round(b, read<uint64_t>(p + 8));
-      c = round(c, read<uint64_t>(p + 16));
-      d = round(d, read<uint64_t>(p + 24));
+// Of bytes that come in pieces.
+class Xxh64 {
+ public:
+  explicit Xxh64(uint64_t seed = 0)
+      : seed_(seed),
+        lanes_{seed + xxh64_detail::kPrime1 + xxh64_detail::kPrime2, seed + xxh64_detail::kPrime2, seed,
+               seed - xxh64_detail::kPrime1} {}
+
+  void add(const void* data, size_t bytes) {
+    const char* p = static_cast<const char*>(data);
+    size_ += bytes;
+    if (held_ > 0) {
+      const size_t taken = std::min(bytes, kStripe - held_);
+      std::memcpy(hold_ + held_, p, taken);
+      held_ += taken, p += taken, bytes -= taken;
+      if (held_ < kStripe) return;
+      stripe(hold_);
+      held_ = 0;
     }
-    hash = std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
-    hash = merge(merge(merge(merge(hash, a), b), c), d);
+    for (; bytes >= kStripe; p += kStripe, bytes -= kStripe) stripe(p);
+    if (bytes > 0) std::memcpy(hold_, p, bytes);
+    held_ = bytes;
   }
-  hash += size;
-  for (; end - p >= 8; p += 8) hash = std::rotl(hash ^ round(0, read<uint64_t>(p)), 27) * kPrime1 + kPrime4;
-  if (end - p >= 4) {
-    hash = std::rotl(hash ^ (read<uint32_t>(p) * kPrime1), 23) * kPrime2 + kPrime3;
-    p += 4;
+
+  uint64_t digest() const {
+    using namespace xxh64_detail;
+    const auto& [a, b, c, d] = lanes_;
+    uint64_t hash = seed_ + kPrime5;
+    if (size_ >= kStripe) {
+      hash = std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
+      for (uint64_t lane : lanes_) hash = merge(hash, lane);
+    }
+    hash += size_;
+    const char *p = hold_, *end = hold_ + held_;
+    for (; end - p >= 8; p += 8) hash = std::rotl(hash ^ round(0, read<uint64_t>(p)), 27) * kPrime1 + kPrime4;
+    if (end - p >= 4) {
+      hash = std::rotl(hash ^ (read<uint32_t>(p) * kPrime1), 23) * kPrime2 + kPrime3;
+      p += 4;
+    }
+    for (; p < end; p++) hash = std::rotl(hash ^ (uint8_t(*p) * kPrime5), 11) * kPrime1;
+    hash = (hash ^ (hash >> 33)) * kPrime2;
+    hash = (hash ^ (hash >> 29)) * kPrime3;
+    return hash ^ (hash >> 32);
   }
-  for (; p < end; p++) hash = std::rotl(hash ^ (uint8_t(*p) * kPrime5), 11) * kPrime1;
-  hash = (hash ^ (hash >> 33)) * kPrime2;
-  hash = (hash ^ (hash >> 29)) * kPrime3;
-  return hash ^ (hash >> 32);
+
+ private:
+  static constexpr size_t kStripe = 32;
+
+  void stripe(const char* p) {
+    for (int i = 0; i < 4; i++) lanes_[i] = xxh64_detail::round(lanes_[i], xxh64_detail::read<uint64_t>(p + 8 * i));
+  }
+
+  uint64_t seed_, size_ = 0;
+  uint64_t lanes_[4];
+  char hold_[kStripe];
+  size_t held_ = 0;
+};
+
+inline uint64_t xxh64(const void* data, size_t size, uint64_t seed = 0) {
+  static_assert(std::endian::native == std::endian::little);
+  Xxh64 hash(seed);
+  hash.add(data, size);
+  return hash.digest();
 }
 
 inline uint64_t xxh64(std::string_view text) { return xxh64(text.data(), text.size()); }

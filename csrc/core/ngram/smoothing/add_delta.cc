@@ -13,10 +13,15 @@ class AddDelta : public Smoothing {
 
   Unseen unseen() const override { return Unseen::kUniform; }
 
-  double estimate(const Context& context, std::span<double> probabilities) const override {
-    const double total = context.total + delta_ * context.vocabulary;
-    for (size_t i = 0; i < probabilities.size(); i++) probabilities[i] = (double(context.counts[i]) + delta_) / total;
-    return delta_ * context.vocabulary / total;
+  ByClass discounts(int) const override {
+    ByClass discounts;
+    discounts.fill(-delta_);
+    return discounts;
+  }
+
+  Weights weights(const ContextCounts& context) const override {
+    const double added = delta_ * context.vocabulary;
+    return {1 / (context.total + added), added / (context.total + added)};
   }
 
   Parameters parameters() const override { return {{"delta", {delta_}}}; }
@@ -30,8 +35,9 @@ class AddDelta : public Smoothing {
 SmoothingKind add_delta() {
   return {"add-delta",
           {{"delta", {1.0, 1e-9, 1e9}}},
-          [](const Trie&, const Choices& choices) -> std::unique_ptr<Smoothing> {
-            return std::make_unique<AddDelta>(choices.at("delta"));
+          false,
+          [](const std::vector<CountsOfCounts>&, const Choices& choices) -> std::unique_ptr<Smoothing> {
+            return std::make_unique<AddDelta>(choices.at("delta")[0]);
           }};
 }
 

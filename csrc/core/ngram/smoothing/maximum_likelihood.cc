@@ -7,17 +7,16 @@ namespace {
 class MaximumLikelihood : public Smoothing {
  public:
   Unseen unseen() const override { return Unseen::kNothing; }
-
-  double estimate(const Context& context, std::span<double> probabilities) const override {
-    for (size_t i = 0; i < probabilities.size(); i++) probabilities[i] = double(context.counts[i]) / context.total;
-    return 0;
-  }
+  Weights weights(const ContextCounts& context) const override { return {1 / context.total, 0}; }
 };
 
 }  // namespace
 
 SmoothingKind maximum_likelihood() {
-  return {"maximum-likelihood", {}, [](const Trie&, const Choices&) -> std::unique_ptr<Smoothing> {
+  return {"maximum-likelihood",
+          {},
+          false,
+          [](const std::vector<CountsOfCounts>&, const Choices&) -> std::unique_ptr<Smoothing> {
             return std::make_unique<MaximumLikelihood>();
           }};
 }

@@ -1,0 +1,54 @@
+// Absolute discounting: a little is taken off every count, and goes to what the shorter context says.
+//
+// Ney, Essen and Kneser (1994), "On structuring probabilistic dependences in stochastic language modelling", for the
+// discount n1 / (n1 + 2 n2), where n_r n-grams occur r times.
+#pragma once
+
+#include "../smoothing.h"
+
+namespace fastlm::ngram {
+
+class Discounted : public Smoothing {
+ public:
+  // of: for each order the discount of each class of counts.
+  Discounted(std::vector<ByClass> of, Parameters parameters) : of_(std::move(of)), parameters_(std::move(parameters)) {}
+
+  bool interpolates() const override { return true; }
+  ByClass discounts(int order) const override { return of_[order - 1]; }
+  Weights weights(const ContextCounts& context) const override {
+    double freed = context.pruned;
+    for (int c = 1; c < kClasses; c++) freed += of_[context.order - 1][c] * context.words[c];
+    return {1 / context.total, freed / context.total};
+  }
+  Parameters parameters() const override { return parameters_; }
+
+ private:
+  std::vector<ByClass> of_;
+  Parameters parameters_;
+};
+
+// The same for all counts but 0.
+inline ByClass one_discount(double discount) {
+  ByClass discounts;
+  discounts.fill(discount);
+  discounts[0] = 0;
+  return discounts;
+}
+
+// For each order, unless a user has set one for all.
+inline Numbers neys_discounts(const std::vector<CountsOfCounts>& orders, const Choices& choices) {
+  Numbers discounts;
+  for (const auto& [of, distinct, total] : orders)
+    discounts.push_back(choices.contains("discount") ? choices.at("discount")[0]
+                        : of[1] > 0 && of[2] > 0     ? double(of[1]) / double(of[1] + 2 * of[2])
+                                                     : 0.5);
+  return discounts;
+}
+
+inline std::vector<ByClass> for_each_order(const Numbers& discounts) {
+  std::vector<ByClass> of;
+  for (double discount : discounts) of.push_back(one_discount(discount));
+  return of;
+}
+
+}  // namespace fastlm::ngram
