@@ -21,7 +21,7 @@ Array section(const Sections& sections, const std::string& name) {
 bool Model::owns(std::string_view section) {
   for (const char* name : {"smoothing", "rules", "absent", "unigrams"})
     if (section == name) return true;
-  for (const char* prefix : {"parameter.", "discounts.", "contexts."})
+  for (const char* prefix : {"parameter.", "discounts.", "contexts.", "values.", "codebook."})
     if (section.starts_with(prefix)) return true;
   return false;
 }
@@ -44,16 +44,31 @@ Model::Model(Sections sections) : table_(std::move(sections)) {
     for (int c = 0; c < kClasses && discounts.width() == sizeof(double) && c < int(discounts.size()); c++)
       of.discounts[c] = float(discounts.as<double>(c));
     of.contexts = section(all, section_of("contexts", n));
+    of.values = section(all, section_of("values", n));
+    of.codebook = section(all, section_of("codebook", n));
   }
   unigrams_ = section(all, "unigrams");
+  keeps_probabilities_ = all.contains(section_of("values", order())) && order() > 1;
 }
 
 std::optional<std::string> Model::fault(bool whole) const {
   if (auto fault = table_.fault(whole)) return fault;
   const auto is_weight = [](float x) { return std::isfinite(x) && std::abs(x) < 1e30f; };
+  const auto is_probability = [](float p) { return p >= 0 && p < 1.001f; };
   if (unigrams_.width() != sizeof(float) || unigrams_.size() != vocabulary().size()) return "has no probabilities";
   for (size_t i = 0; whole && i < unigrams_.size(); i++)
-    if (!(unigrams_.as<float>(i) >= 0 && unigrams_.as<float>(i) < 1.001f)) return "has probabilities that are none";
+    if (!is_probability(unigrams_.as<float>(i))) return "has probabilities that are none";
+  for (int n = 2; keeps_probabilities_ && n <= order(); n++) {
+    const auto& [discounts, contexts, values, codebook] = orders_[n - 1];
+    const Array& floats = values.width() == sizeof(float) ? values : codebook;
+    const std::string where = " of order " + std::to_string(n);
+    if (values.size() != table_.trie().size(n) || floats.width() != sizeof(float))
+      return "has probabilities that do not match the n-grams" + where;
+    for (size_t i = 0; whole && i < floats.size(); i++)
+      if (!is_probability(floats.as<float>(i))) return "has probabilities that are none" + where;
+    for (size_t i = 0; whole && i < values.size() && &floats == &codebook; i++)
+      if (values[i] >= codebook.size()) return "lacks some probabilities" + where;
+  }
   for (int n = 1; n < order(); n++) {
     const Array& contexts = orders_[n - 1].contexts;
     const std::string where = " of order " + std::to_string(n);
@@ -87,12 +102,12 @@ Score Model::score(const State& before, Word word, State& after) const {
       after.at[order - 1] = {node, entry.children, weights(order, entry.context)};
       if (order > 1) {
         const StoredWeights& context = before.at[order - 2].weights;
-        p = seen(order, context, entry.count) + (interpolates_ ? context.unseen * p : 0);
+        p = own(order, context, entry.count, node) + (interpolates_ ? context.unseen * p : 0);
       }
     } else {
       if (order > 1) {
         const StoredWeights& context = before.at[order - 2].weights;
-        p = seen(order, context, level.count(node)) + (interpolates_ ? context.unseen * p : 0);
+        p = own(order, context, level.count(node), node) + (interpolates_ ? context.unseen * p : 0);
       }
       break;
     }
@@ -145,7 +160,7 @@ void Model::distribution(const State& state, std::span<float> probabilities) con
       for (float& p : probabilities) p *= weights.unseen;
     for (uint64_t c = range.begin; c < range.end; c++) {
       float& p = probabilities[trie.word(n + 1, c)];
-      p = seen(n + 1, weights, trie.count(n + 1, c)) + (interpolates_ ? p : 0);
+      p = own(n + 1, weights, trie.count(n + 1, c), c) + (interpolates_ ? p : 0);
     }
   }
   for (int n = state.length; mixes && absent_ != 1 && n < state.history; n++)

@@ -1,4 +1,7 @@
-// A table with probabilities: what a word is worth after others.
+// A trie with probabilities: what a word is worth after others.
+//
+// It keeps counts, of which the probabilities are worked out by the rule of smoothing.h, or, if it came from elsewhere,
+// the probabilities themselves. P(word) is always kept.
 #pragma once
 
 #include <array>
@@ -71,18 +74,24 @@ class Model {
   struct Order {
     std::array<float, kClasses> discounts{};
     Array contexts;  // pairs of floats
+    Array values;    // of a model that keeps probabilities: one for each n-gram, or its place in `codebook`
+    Array codebook;
   };
 
-  float seen(int n, const StoredWeights& weights, uint64_t count) const {
-    const float discount = weights.scale < 0 ? 0 : orders_[n - 1].discounts[class_of(count)];
-    return std::max(0.0f, float(count) - discount) * std::abs(weights.scale);
+  // What an n-gram has by itself, after a context of these weights.
+  float own(int n, const StoredWeights& context, uint64_t count, uint64_t node) const {
+    const Order& order = orders_[n - 1];
+    if (keeps_probabilities_) return order.values.width() == 4 ? order.values.as<float>(node) : decoded(order, node);
+    const float discount = context.scale < 0 ? 0 : order.discounts[class_of(count)];
+    return std::max(0.0f, float(count) - discount) * std::abs(context.scale);
   }
+  static float decoded(const Order& order, uint64_t node) { return order.codebook.as<float>(order.values[node]); }
   StoredWeights weights(int n, uint64_t context) const;
 
   Table table_;
   std::string smoothing_;
   Unseen unseen_;
-  bool interpolates_, adjusted_;
+  bool interpolates_, adjusted_, keeps_probabilities_;
   float absent_;
   Parameters parameters_;
   std::vector<Order> orders_;
