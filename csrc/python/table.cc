@@ -85,12 +85,14 @@ void add_table(py::module_& m) {
       .def(
           "estimate",
           [](const Table& table, const std::string& smoothing, const ngram::Choices& choices,
-             const std::vector<uint64_t>& prune) {
+             const std::vector<uint64_t>& prune, bool compact) {
             const Unlocked unlocked;
-            return std::make_shared<ngram::Model>(
-                ngram::make_model(table, {smoothing, choices, prune}, {.poll = poll_signals}));
+            return std::make_shared<ngram::Model>(ngram::make_model(
+                table, {smoothing, choices, prune, compact ? ngram::Layout::kCompact : ngram::Layout::kFast},
+                {.poll = poll_signals}));
           },
-          py::arg("smoothing"), py::arg("parameters"), py::arg("prune") = std::vector<uint64_t>())
+          py::arg("smoothing"), py::arg("parameters"), py::arg("prune") = std::vector<uint64_t>(),
+          py::arg("compact") = false)
       .def(
           "save",
           [](const Table& table, const std::string& path) {

@@ -130,6 +130,26 @@ TEST(Model, EveryDistributionSumsToOneAndHoldsTheScores) {
     }
 }
 
+TEST(Model, ACompactOneGivesTheSameScores) {
+  for (const auto& kind : smoothings())
+    for (const uint64_t least : {0, 1}) {
+      const Table table = table_of(random_text(300, 40, 3), {.order = 4});
+      if (least > 0 && kind.name.find("kneser") == std::string::npos) continue;
+      Estimation estimation{kind.name, fallback(kind.name), {0, 0, least}};
+      const Model fast = make_model(table, estimation);
+      estimation.layout = Layout::kCompact;
+      const Model compact = make_model(table, estimation);
+      EXPECT_EQ(compact.fault(true), std::nullopt) << kind.name;
+      State a, b;
+      std::mt19937 random(1);
+      for (int i = 0; i < 2000; i++) {
+        const Word word = random() % table.vocabulary().size();
+        const Score score = fast.score(a, word), same = compact.score(b, word);
+        EXPECT_TRUE(score.log10 == same.log10 && score.order == same.order) << kind.name;
+      }
+    }
+}
+
 TEST(Model, RefusesUnknownSmoothings) {
   const Table table = table_of("a b\n", {.order = 2});
   EXPECT_THROW(make_model(table, {"none"}), std::invalid_argument);

@@ -37,12 +37,13 @@ std::vector<uint64_t> thresholds(std::vector<uint64_t> prune, int order, const S
 class Estimator {
  public:
   Estimator(SectionSink& sink, const NodeLevels& levels, const SmoothingKind& kind, const Smoothing& smoothing,
-            std::vector<uint64_t> prune, const Workers& workers)
+            std::vector<uint64_t> prune, Layout layout, const Workers& workers)
       : sink_(sink),
         levels_(levels),
         adjusted_(kind.adjusted),
         smoothing_(smoothing),
         prune_(std::move(prune)),
+        layout_(layout),
         workers_(workers) {
     if (smoothing.needs_lower()) lower_ = lower_sums(levels, smoothing, workers);
   }
@@ -91,6 +92,7 @@ class Estimator {
       next.size += left, next.longest_range = std::max(next.longest_range, left);
     }
     needs.next = next.size, needs.contexts = contexts.size();
+    needs.layout = layout_, needs.implies_contexts = smoothing_.implied() && !pruned;
     LevelWriter writer(sink_, n, choose_shape(needs));
     size_t at = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance()) {
@@ -127,6 +129,7 @@ class Estimator {
   bool adjusted_;
   const Smoothing& smoothing_;
   std::vector<uint64_t> prune_;
+  Layout layout_;
   const Workers& workers_;
   std::vector<std::vector<double>> lower_;
 };
@@ -208,7 +211,8 @@ std::vector<std::vector<double>> lower_sums(const NodeLevels& levels, const Smoo
 void estimate(SectionSink& sink, const NodeLevels& levels, const Estimation& estimation, const Workers& workers) {
   const SmoothingKind& kind = smoothing_kind(estimation.smoothing);
   const auto smoothing = make_smoothing(kind, counts_of_counts(levels, kind.adjusted), estimation.choices);
-  Estimator(sink, levels, kind, *smoothing, thresholds(estimation.prune, int(levels.size()), *smoothing), workers)
+  Estimator(sink, levels, kind, *smoothing, thresholds(estimation.prune, int(levels.size()), *smoothing),
+            estimation.layout, workers)
       .run();
   sink.put("smoothing", array_of(estimation.smoothing));
   const char rules[] = {char(smoothing->unseen()), char(smoothing->interpolates()), char(kind.adjusted)};

@@ -15,6 +15,7 @@ struct Estimation {
   // For each order, the last one for the rest: n-grams that occur so often or less are left out of the model. They are
   // counted before, as in KenLM.
   std::vector<uint64_t> prune = {};
+  Layout layout = Layout::kFast;
 };
 
 // Writes the sections of a model (model.h) but those of its vocabulary.

@@ -11,9 +11,10 @@ constexpr int kBitsApart = 256, kBitsApartAtEnd = 96;
 
 int bits_for(uint64_t greatest) { return greatest ? int(std::bit_width(greatest)) : 1; }
 
-Array find_section(const Sections& sections, const char* what, int n) {
-  const auto found = sections.find(section_of(what, n));
-  return found == sections.end() ? Array() : found->second;
+LevelShape shape_of(const Sections& sections, int n) {
+  const Array numbers = find_section(sections, "shape", n);
+  if (numbers.width() != sizeof(uint64_t) || numbers.size() != LevelShape::kNumbers) return {};
+  return {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7], numbers[8]};
 }
 
 }  // namespace
@@ -38,10 +39,12 @@ int CountSizes::best_bits(int bits_apart) const {
 LevelShape choose_shape(const LevelNeeds& needs) {
   LevelShape shape{.size = needs.size, .next = needs.next};
   if (needs.n > 1) shape.word_bits = bits_for(needs.vocabulary - 1);
-  if (needs.contexts > 1) shape.context_bits = bits_for(needs.contexts - 1);
+  const bool compact = needs.layout == Layout::kCompact && needs.n > 1 && needs.next > 0;
+  shape.unary = compact, shape.implied = compact && needs.implies_contexts;
+  if (needs.contexts > 1 && !shape.implied) shape.context_bits = bits_for(needs.contexts - 1);
   const int room = kMostPackedBits - 1 - int(shape.word_bits + shape.context_bits);
   shape.count_bits = std::clamp(needs.counts.best_bits(needs.next ? kBitsApart : kBitsApartAtEnd), 1, room);
-  if (needs.next > 0) {  // as few as leave a short list of turns
+  if (needs.next > 0 && !compact) {  // as few as leave a short list of turns
     const int others = int(shape.word_bits + shape.count_bits + shape.context_bits);
     const int least = std::max(1, bits_for(needs.next) - bits_for(kMostTurns - 1));
     shape.begin_bits =
@@ -51,41 +54,24 @@ LevelShape choose_shape(const LevelNeeds& needs) {
   return shape;
 }
 
-uint64_t LargeCounts::operator[](uint64_t i) const {
-  uint64_t at = blocks_[i / kBlock];
-  for (uint64_t size = blocks_[i / kBlock + 1] - at; size > 0;) {
-    const uint64_t half = size / 2;
-    if (at_[at + half] < i)
-      at += half + 1, size -= half + 1;
-    else
-      size = half;
-  }
-  return counts_[at];
-}
-
-bool LargeCounts::valid(uint64_t level_size) const {
-  if (at_.size() != counts_.size() || blocks_.size() != (level_size + kBlock - 1) / kBlock + 1) return false;
-  uint64_t at = 0;
-  for (uint64_t block = 0; block + 1 < blocks_.size(); block++) {
-    if (blocks_[block] != at || blocks_[block + 1] > at_.size()) return false;
-    for (; at < blocks_[block + 1]; at++)
-      if (at_[at] / kBlock != block || (at > 0 && at_[at] <= at_[at - 1])) return false;
-  }
-  return at == at_.size();
-}
-
-Level::Level(const LevelShape& shape, const Array& records, const Array& samples, const Array& turns, LargeCounts large)
-    : shape_(shape),
-      word_{0, int(shape.word_bits)},
-      count_{int(shape.word_bits), int(shape.count_bits)},
-      context_{int(shape.word_bits + shape.count_bits), int(shape.context_bits)},
-      begin_{int(shape.word_bits + shape.count_bits + shape.context_bits), int(shape.begin_bits)},
-      records_(records, shape.bits()),
-      samples_(samples),
-      turns_(turns),
-      large_(std::move(large)) {}
+Level::Level(const Sections& sections, int n)
+    : shape_(shape_of(sections, n)),
+      word_{0, int(shape_.word_bits)},
+      count_{int(shape_.word_bits), int(shape_.count_bits)},
+      context_{int(shape_.word_bits + shape_.count_bits), int(shape_.context_bits)},
+      begin_{int(shape_.word_bits + shape_.count_bits + shape_.context_bits), int(shape_.begin_bits)},
+      records_(find_section(sections, "records", n), shape_.bits()),
+      samples_(find_section(sections, "samples", n)),
+      turns_(find_section(sections, "turns", n)),
+      large_(sections, "large", n),
+      contexts_(sections, "wide", n),
+      unary_(find_section(sections, "unary", n), find_section(sections, "unary_samples", n)) {}
 
 Range Level::children_of(uint64_t record, uint64_t i) const {
+  if (shape_.unary) {
+    const auto [begin, end] = unary_.range(i);
+    return {begin, end};
+  }
   if (begin_.bits == 0) return {0, 0};
   uint64_t high = 0;  // turns at or before i
   for (uint64_t size = turns_.size(); size > 0;) {
@@ -141,26 +127,39 @@ std::string Level::fault(bool last, bool whole) const {
   const uint64_t fields = shape_.word_bits + shape_.count_bits + shape_.context_bits + shape_.begin_bits;
   if (shape_.word_bits > 32 || shape_.count_bits < 1 || shape_.count_bits > 57 || shape_.context_bits > 57 ||
       shape_.begin_bits > 57 || fields > kWholeRecord || shape_.size > uint64_t(1) << 48 ||
-      shape_.next > uint64_t(1) << 48)
+      shape_.next > uint64_t(1) << 48 || shape_.sampled > 1 || shape_.unary > 1 || shape_.implied > 1)
     return "records that are none";
   if (records_.array().width() != 1 || records_.bytes() < Records::bytes_of(size() + 1, shape_.bits()))
     return "too few records";
-  if ((shape_.begin_bits == 0) != (last || shape_.next == 0)) return "children that do not match the next order";
-  if (shape_.sampled > 1 ||
-      (shape_.sampled && (samples_.width() != sizeof(Word) || samples_.size() != (size() + kSample - 1) / kSample)))
+  const bool parents = !last && shape_.next > 0;
+  if ((shape_.begin_bits > 0) != (parents && !shape_.unary) || (shape_.implied && !shape_.unary))
+    return "children that do not match the next order";
+  if (shape_.sampled && (samples_.width() != sizeof(Word) || samples_.size() != (size() + kSample - 1) / kSample))
     return "words apart that do not match";
   if (!large_.valid(size())) return "large counts that do not match";
+  if (shape_.implied && !contexts_.valid(size())) return "contexts that do not match";
+  if (shape_.unary && !unary_.valid(size(), shape_.next)) return "children that do not match the next order";
   for (uint64_t t = 0; t < turns_.size(); t++)
     if (turns_[t] > size() || (t > 0 && turns_[t] < turns_[t - 1])) return "children out of order";
-  if (!whole) return {};
-  uint64_t large = 0;
+  return whole ? fault_of_records() : "";
+}
+
+// What lies apart must be there for each record that asks for it, and for no other.
+std::string Level::fault_of_records() const {
+  uint64_t large = 0, wide = 0;
   for (uint64_t i = 0; i < size(); i++) {
-    if (count_.of(records_[i]) == count_.mask() && (large == large_.at().size() || large_.at()[large++] != i))
-      return "large counts that are missing";
+    const uint64_t block = i / SparseNumbers::kBlock;
+    const auto is_next = [&](const SparseNumbers& numbers, uint64_t& k) {
+      return k < numbers.begin(block + 1) && numbers.place(block, k++) == i;
+    };
+    if (count_.of(records_[i]) == count_.mask() && !is_next(large_, large)) return "large counts that are missing";
+    if (shape_.implied && children(i).size() > kMostImplied && !is_next(contexts_, wide))
+      return "contexts that are missing";
     if (shape_.sampled && i % kSample == 0 && samples_.as<Word>(i / kSample) != word(i))
       return "words apart that do not match";
   }
-  return large == large_.at().size() ? "" : "large counts without an n-gram";
+  if (shape_.implied && wide != contexts_.size()) return "contexts without an n-gram";
+  return large == large_.size() ? "" : "large counts without an n-gram";
 }
 
 LevelWriter::LevelWriter(SectionSink& sink, int n, const LevelShape& shape)
@@ -170,9 +169,15 @@ LevelWriter::LevelWriter(SectionSink& sink, int n, const LevelShape& shape)
 
 void LevelWriter::add(Word word, uint64_t count, uint64_t context, uint64_t children) {
   if (shape_.sampled && i_ % Level::kSample == 0) samples_.push_back(word);
-  if (i_ % LargeCounts::kBlock == 0) blocks_.push_back(large_at_.size());
+  if (shape_.unary) unary_.add(children);
+  if (shape_.implied && children > Level::kMostImplied) contexts_.add(i_, context);
   const uint64_t most = Field{0, int(shape_.count_bits)}.mask();
-  if (count >= most) large_at_.push_back(i_), large_counts_.push_back(count), count = most;
+  if (count >= most) large_.add(i_, count), count = most;
+  put(word, count, context);
+  i_++, begin_ += children;
+}
+
+void LevelWriter::put(Word word, uint64_t count, uint64_t context) {
   while (shape_.begin_bits && begin_ >> shape_.begin_bits > turns_.size()) turns_.push_back(i_);
   const uint64_t low = begin_ & Field{0, int(shape_.begin_bits)}.mask();
   uint64_t record = shape_.word_bits ? word : 0;
@@ -180,39 +185,20 @@ void LevelWriter::add(Word word, uint64_t count, uint64_t context, uint64_t chil
   if (shape_.context_bits) record |= context << (shape_.word_bits + shape_.count_bits);
   if (shape_.begin_bits) record |= low << (shape_.word_bits + shape_.count_bits + shape_.context_bits);
   records_.add(record);
-  i_++, begin_ += children;
 }
 
 void LevelWriter::finish() {
-  const bool sampled = shape_.sampled;
-  shape_.sampled = false;
-  add(0, 0, 0, 0);  // its `begin` ends the last one's children
-  shape_.sampled = sampled;
+  put(0, 0, 0);  // its `begin` ends the last one's children
   records_.finish();
-  if (blocks_.size() == (shape_.size + LargeCounts::kBlock - 1) / LargeCounts::kBlock) blocks_.push_back(0);
-  blocks_.back() = large_at_.size();
-  const uint64_t numbers[LevelShape::kNumbers] = {shape_.size,       shape_.next,         shape_.word_bits,
-                                                  shape_.count_bits, shape_.context_bits, shape_.begin_bits,
-                                                  shape_.sampled};
-  sink_.put(section_of("shape", n_), array_of(numbers, LevelShape::kNumbers));
-  if (sampled) sink_.put(section_of("samples", n_), array_of(samples_));
+  const std::vector<uint64_t> numbers = {shape_.size,       shape_.next,         shape_.word_bits,
+                                         shape_.count_bits, shape_.context_bits, shape_.begin_bits,
+                                         shape_.sampled,    shape_.unary,        shape_.implied};
+  sink_.put(section_of("shape", n_), array_of(numbers));
+  if (shape_.sampled) sink_.put(section_of("samples", n_), array_of(samples_));
   if (!turns_.empty()) sink_.put(section_of("turns", n_), packed(turns_));
-  sink_.put(section_of("large", n_), packed(large_at_));
-  sink_.put(section_of("large_counts", n_), packed(large_counts_));
-  sink_.put(section_of("large_blocks", n_), packed(blocks_));
-}
-
-std::string section_of(const char* what, int n) { return what + std::string(".") + std::to_string(n); }
-
-Level level_of(const Sections& sections, int n) {
-  LevelShape shape;
-  const Array numbers = find_section(sections, "shape", n);
-  if (numbers.width() == sizeof(uint64_t) && numbers.size() == LevelShape::kNumbers)
-    shape = {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]};
-  return Level(shape, find_section(sections, "records", n), find_section(sections, "samples", n),
-               find_section(sections, "turns", n),
-               LargeCounts(find_section(sections, "large", n), find_section(sections, "large_counts", n),
-                           find_section(sections, "large_blocks", n)));
+  large_.finish(sink_, "large", n_, shape_.size);
+  if (shape_.implied) contexts_.finish(sink_, "wide", n_, shape_.size);
+  if (shape_.unary) unary_.finish(sink_, section_of("unary", n_), section_of("unary_samples", n_));
 }
 
 }  // namespace fastlm::ngram

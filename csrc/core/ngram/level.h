@@ -2,6 +2,9 @@
 //
 // A record holds the last word, the count, the number of what the n-gram is worth as a context (contexts.h), and where
 // those begin that continue it. Rare large counts, and the high bits of where they begin, lie apart.
+//
+// A compact level has less in its records: how many n-grams continue each is written in unary (unary.h), and contexts
+// of few words have no number, as their counts give what it would name.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +12,8 @@
 #include <string>
 
 #include "records.h"
+#include "sparse.h"
+#include "unary.h"
 #include "word.h"
 
 namespace fastlm::ngram {
@@ -18,13 +23,17 @@ struct Range {
   uint64_t size() const { return end - begin; }
 };
 
+enum class Layout { kFast, kCompact };
+
 // How the records of a level are made.
 struct LevelShape {
   uint64_t size = 0, next = 0;  // n-grams here and in the next level
   uint64_t word_bits = 0, count_bits = 0, context_bits = 0, begin_bits = 0;
   uint64_t sampled = 0;  // whether every kSampleth word lies apart too, for searching long ranges
+  uint64_t unary = 0;    // whether the children are counted in unary
+  uint64_t implied = 0;  // whether only contexts of many words have a number
 
-  static constexpr size_t kNumbers = 7;
+  static constexpr size_t kNumbers = 9;
   int bits() const { return record_bits(int(word_bits + count_bits + context_bits + begin_bits)); }
 };
 
@@ -47,48 +56,37 @@ struct LevelNeeds {
   uint64_t contexts = 1;       // different ones; 1: nothing is kept of them
   uint64_t longest_range = 0;  // n-grams of this level that continue the same one
   CountSizes counts;
+  Layout layout = Layout::kFast;
+  bool implies_contexts = false;  // whether their counts give what contexts are worth
 };
 
 LevelShape choose_shape(const LevelNeeds& needs);
 
-// Counts that do not fit into their records.
-class LargeCounts {
- public:
-  static constexpr int kBlock = 256;  // n-grams whose large counts are found by one number
-
-  LargeCounts() = default;
-  LargeCounts(Array at, Array counts, Array blocks)
-      : at_(std::move(at)), counts_(std::move(counts)), blocks_(std::move(blocks)) {}
-  uint64_t operator[](uint64_t i) const;
-  bool valid(uint64_t level_size) const;
-  const Array& at() const { return at_; }  // the n-grams that have one
-
- private:
-  Array at_, counts_, blocks_;
-};
-
 class Level {
  public:
-  static constexpr uint64_t kSample = 16;  // a word of so many lies apart
+  static constexpr uint64_t kSample = 16;      // a word of so many lies apart
+  static constexpr uint64_t kMostImplied = 8;  // words of a context whose counts say what it is worth
+  static constexpr uint64_t kImplied = ~uint64_t(0);
 
   struct Entry {
-    uint64_t count, context;
+    uint64_t count, context;  // kImplied: of its children's counts
     Range children;
   };
 
   Level() = default;
-  Level(const LevelShape& shape, const Array& records, const Array& samples, const Array& turns, LargeCounts large);
+  Level(const Sections& sections, int n);
 
   const LevelShape& shape() const { return shape_; }
   uint64_t size() const { return shape_.size; }
 
   Word word(uint64_t i) const { return first() ? Word(i) : Word(word_.of(records_[i])); }
   uint64_t count(uint64_t i) const { return count_of(records_[i], i); }
-  uint64_t context(uint64_t i) const { return context_.of(records_[i]); }
+  uint64_t context(uint64_t i) const { return entry(i).context; }
   Range children(uint64_t i) const { return children_of(records_[i], i); }
   Entry entry(uint64_t i) const {
     const uint64_t record = records_[i];
-    return {count_of(record, i), context_.of(record), children_of(record, i)};
+    const Range children = children_of(record, i);
+    return {count_of(record, i), shape_.implied ? implied_context(i, children) : context_.of(record), children};
   }
 
   // The first of a range, whose words ascend, that is not below a word.
@@ -106,14 +104,20 @@ class Level {
     const uint64_t count = count_.of(record);
     return count == count_.mask() ? large_[i] : count;
   }
+  uint64_t implied_context(uint64_t i, const Range& children) const {
+    return children.size() == 0 ? 0 : children.size() <= kMostImplied ? kImplied : contexts_[i];
+  }
   Range children_of(uint64_t record, uint64_t i) const;
+  std::string fault_of_records() const;
 
   LevelShape shape_;
   Field word_, count_, context_, begin_;
-  Records records_;  // one more than n-grams: it says where the last one's children end
-  Array samples_;    // words of n-gram 0, kSample, ...
-  Array turns_;      // n-grams at which the high bits of `begin` grow by one
-  LargeCounts large_;
+  Records records_;         // one more than n-grams: it says where the last one's children end
+  Array samples_;           // words of n-gram 0, kSample, ...
+  Array turns_;             // n-grams at which the high bits of `begin` grow by one
+  SparseNumbers large_;     // counts that do not fit into their records
+  SparseNumbers contexts_;  // numbers of the contexts that have one, if most have none
+  UnaryCounts unary_;
 };
 
 // Writes a level, n-gram by n-gram.
@@ -125,17 +129,17 @@ class LevelWriter {
   void finish();
 
  private:
+  void put(Word word, uint64_t count, uint64_t context);
+
   SectionSink& sink_;
   int n_;
   LevelShape shape_;
   RecordWriter records_;
   uint64_t i_ = 0, begin_ = 0;
   std::vector<Word> samples_;
-  std::vector<uint64_t> turns_, large_at_, large_counts_, blocks_;
+  std::vector<uint64_t> turns_;
+  SparseWriter large_, contexts_;
+  UnaryWriter unary_;
 };
-
-// Names of its sections, and a level of them. A missing one is an empty array.
-std::string section_of(const char* what, int n);
-Level level_of(const Sections& sections, int n);
 
 }  // namespace fastlm::ngram

@@ -11,11 +11,6 @@ namespace {
 
 constexpr std::string_view kParameter = "parameter.";
 
-Array section(const Sections& sections, const std::string& name) {
-  const auto found = sections.find(name);
-  return found == sections.end() ? Array() : found->second;
-}
-
 }  // namespace
 
 bool Model::owns(std::string_view section) {
@@ -28,8 +23,8 @@ bool Model::owns(std::string_view section) {
 
 Model::Model(Sections sections) : table_(std::move(sections)) {
   const Sections& all = table_.sections();
-  smoothing_ = section(all, "smoothing").text();
-  const Array rules = section(all, "rules"), absent = section(all, "absent");
+  smoothing_ = find_section(all, "smoothing").text();
+  const Array rules = find_section(all, "rules"), absent = find_section(all, "absent");
   unseen_ = rules.size() > 0 ? Unseen(std::min<uint64_t>(rules[0], uint64_t(Unseen::kShorter))) : Unseen::kNothing;
   interpolates_ = rules.size() > 1 && rules[1];
   adjusted_ = rules.size() > 2 && rules[2];
@@ -40,14 +35,14 @@ Model::Model(Sections sections) : table_(std::move(sections)) {
         parameters_[name.substr(kParameter.size())].push_back(array.as<double>(i));
   for (int n = 1; n <= order(); n++) {
     Order& of = orders_.emplace_back();
-    const Array discounts = section(all, section_of("discounts", n));
+    const Array discounts = find_section(all, section_of("discounts", n));
     for (int c = 0; c < kClasses && discounts.width() == sizeof(double) && c < int(discounts.size()); c++)
-      of.discounts[c] = float(discounts.as<double>(c));
-    of.contexts = section(all, section_of("contexts", n));
-    of.values = section(all, section_of("values", n));
-    of.codebook = section(all, section_of("codebook", n));
+      of.discounts[c] = float(of.exact[c] = discounts.as<double>(c));
+    of.contexts = find_section(all, section_of("contexts", n));
+    of.values = find_section(all, section_of("values", n));
+    of.codebook = find_section(all, section_of("codebook", n));
   }
-  unigrams_ = section(all, "unigrams");
+  unigrams_ = find_section(all, "unigrams");
   keeps_probabilities_ = all.contains(section_of("values", order())) && order() > 1;
 }
 
@@ -59,7 +54,7 @@ std::optional<std::string> Model::fault(bool whole) const {
   for (size_t i = 0; whole && i < unigrams_.size(); i++)
     if (!is_probability(unigrams_.as<float>(i))) return "has probabilities that are none";
   for (int n = 2; keeps_probabilities_ && n <= order(); n++) {
-    const auto& [discounts, contexts, values, codebook] = orders_[n - 1];
+    const auto& [exact, discounts, contexts, values, codebook] = orders_[n - 1];
     const Array& floats = values.width() == sizeof(float) ? values : codebook;
     const std::string where = " of order " + std::to_string(n);
     if (values.size() != table_.trie().size(n) || floats.width() != sizeof(float))
@@ -77,15 +72,29 @@ std::optional<std::string> Model::fault(bool whole) const {
       if (!is_weight(contexts.as<float>(i))) return "has weights that are none for the contexts" + where;
     const Level& level = table_.trie().level(n);
     for (uint64_t i = 0; whole && i < level.size(); i++)
-      if (level.context(i) >= contexts.size() / 2) return "lacks the weights of some contexts" + where;
+      if (const uint64_t c = level.context(i); c != Level::kImplied && c >= contexts.size() / 2)
+        return "lacks the weights of some contexts" + where;
   }
   return std::nullopt;
 }
 
-StoredWeights Model::weights(int n, uint64_t context) const {
+StoredWeights Model::weights(int n, const Level::Entry& entry) const {
+  if (entry.context == Level::kImplied) return implied_weights(n, entry.children);
   StoredWeights weights;
-  std::memcpy(&weights, orders_[n - 1].contexts.data() + context * sizeof weights, sizeof weights);
+  std::memcpy(&weights, orders_[n - 1].contexts.data() + entry.context * sizeof weights, sizeof weights);
   return weights;
+}
+
+StoredWeights Model::implied_weights(int n, const Range& children) const {
+  const auto& discounts = orders_[n].exact;
+  ByClass words{};
+  double total = 0, freed = 0;
+  for (uint64_t c = children.begin; c < children.end; c++) {
+    const uint64_t count = table_.trie().count(n + 1, c);
+    total += double(count), words[class_of(count)]++;
+  }
+  for (int c = 1; c < kClasses; c++) freed += discounts[c] * words[c];
+  return {float(1 / total), float(freed / total)};
 }
 
 Score Model::score(const State& before, Word word, State& after) const {
@@ -99,7 +108,7 @@ Score Model::score(const State& before, Word word, State& after) const {
     const Level& level = trie.level(order);
     if (order < highest) {
       const Level::Entry entry = level.entry(node);
-      after.at[order - 1] = {node, entry.children, weights(order, entry.context)};
+      after.at[order - 1] = {node, entry.children, weights(order, entry)};
       if (order > 1) {
         const StoredWeights& context = before.at[order - 2].weights;
         p = own(order, context, entry.count, node) + (interpolates_ ? context.unseen * p : 0);

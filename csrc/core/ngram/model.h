@@ -72,9 +72,10 @@ class Model {
 
  private:
   struct Order {
-    std::array<float, kClasses> discounts{};
-    Array contexts;  // pairs of floats
-    Array values;    // of a model that keeps probabilities: one for each n-gram, or its place in `codebook`
+    std::array<double, kClasses> exact{};     // what is taken off a count, by its class
+    std::array<float, kClasses> discounts{};  // the same
+    Array contexts;                           // pairs of floats
+    Array values;  // of a model that keeps probabilities: one for each n-gram, or its place in `codebook`
     Array codebook;
   };
 
@@ -86,7 +87,8 @@ class Model {
     return std::max(0.0f, float(count) - discount) * std::abs(context.scale);
   }
   static float decoded(const Order& order, uint64_t node) { return order.codebook.as<float>(order.values[node]); }
-  StoredWeights weights(int n, uint64_t context) const;
+  StoredWeights weights(int n, const Level::Entry& entry) const;
+  StoredWeights implied_weights(int n, const Range& children) const;
 
   Table table_;
   std::string smoothing_;

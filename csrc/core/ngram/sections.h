@@ -11,6 +11,17 @@ namespace fastlm::ngram {
 
 using Sections = std::map<std::string, Array>;  // names of at most 31 characters
 
+// Of n-grams of an order.
+inline std::string section_of(const char* what, int n) { return what + std::string(".") + std::to_string(n); }
+
+inline Array find_section(const Sections& sections, const std::string& name) {
+  const auto found = sections.find(name);
+  return found == sections.end() ? Array() : found->second;
+}
+inline Array find_section(const Sections& sections, const char* what, int n) {
+  return find_section(sections, section_of(what, n));
+}
+
 // Takes arrays one after the other, in pieces: into memory, or into a file (file.h).
 class SectionSink {
  public:

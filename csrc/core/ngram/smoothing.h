@@ -66,7 +66,10 @@ class Smoothing {
   virtual ~Smoothing() = default;
   virtual Unseen unseen() const { return Unseen::kShorter; }
   virtual bool interpolates() const { return false; }
-  virtual bool needs_lower() const { return false; }   // ContextCounts::lower
+  virtual bool needs_lower() const { return false; }  // ContextCounts::lower
+  // Whether scale = 1 / total, and unseen = the sum of what is taken off the counts / total: then they need not be
+  // kept.
+  virtual bool implied() const { return false; }
   virtual double absent() const { return 1; }          // weight of a context that was never seen
   virtual ByClass discounts(int) const { return {}; }  // of an order; may be negative
   virtual Weights weights(const ContextCounts& context) const = 0;

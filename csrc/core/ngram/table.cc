@@ -5,17 +5,12 @@ namespace {
 
 enum Number { kOrder, kTokens, kSentences, kNumbers };
 
-Array section(const Sections& sections, const char* name) {
-  const auto found = sections.find(name);
-  return found == sections.end() ? Array() : found->second;
-}
-
 Corpus corpus_of(const Sections& sections) {
-  const Array numbers = section(sections, "numbers");
+  const Array numbers = find_section(sections, "numbers");
   if (numbers.size() != kNumbers || numbers.width() != sizeof(uint64_t)) return {0, 0, 0};
   const uint64_t order = numbers[kOrder];
   return {order <= kMaxOrder ? int(order) : 0, numbers[kTokens], numbers[kSentences],
-          std::string(section(sections, "tokenization").text())};
+          std::string(find_section(sections, "tokenization").text())};
 }
 
 }  // namespace
@@ -33,8 +28,8 @@ void put_corpus(SectionSink& sink, const Corpus& corpus, const Vocabulary& vocab
 Table::Table(Sections sections)
     : sections_(std::move(sections)),
       corpus_(corpus_of(sections_)),
-      vocabulary_({section(sections_, "vocabulary.characters"), section(sections_, "vocabulary.ends"),
-                   section(sections_, "vocabulary.slots")}),
+      vocabulary_({find_section(sections_, "vocabulary.characters"), find_section(sections_, "vocabulary.ends"),
+                   find_section(sections_, "vocabulary.slots")}),
       trie_(sections_, corpus_.order) {}
 
 uint64_t Table::distinct(int n) const {

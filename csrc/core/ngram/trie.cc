@@ -3,7 +3,7 @@
 namespace fastlm::ngram {
 
 Trie::Trie(const Sections& sections, int order) {
-  for (int n = 1; n <= order; n++) levels_.push_back(level_of(sections, n));
+  for (int n = 1; n <= order; n++) levels_.emplace_back(sections, n);
 }
 
 std::optional<uint64_t> Trie::find(std::span<const Word> ngram) const {

@@ -13,6 +13,7 @@ class Backoff : public Discounted {
   using Discounted::Discounted;
 
   bool interpolates() const override { return false; }
+  bool implied() const override { return false; }
   bool needs_lower() const override { return true; }
   Weights weights(const ContextCounts& context) const override {
     const Weights mixed = Discounted::weights(context);

@@ -14,6 +14,7 @@ class Discounted : public Smoothing {
   Discounted(std::vector<ByClass> of, Parameters parameters) : of_(std::move(of)), parameters_(std::move(parameters)) {}
 
   bool interpolates() const override { return true; }
+  bool implied() const override { return true; }
   ByClass discounts(int order) const override { return of_[order - 1]; }
   Weights weights(const ContextCounts& context) const override {
     double freed = context.pruned;
