@@ -50,7 +50,7 @@ class Estimator {
 
   void run() {
     LevelNeeds needs;
-    needs.size = levels_[0].size, needs.vocabulary = Word(levels_[0].size);
+    needs.size = levels_[0].size, needs.vocabulary = Word(levels_[0].size), needs.layout = layout_;
     for (int n = 1; n <= order(); n++) {
       if (workers_.poll) workers_.poll();
       needs.n = n;
@@ -69,7 +69,7 @@ class Estimator {
     const int n = needs.n;
     const bool pruned = prune_[n] > 0;
     LevelNeeds next;
-    next.vocabulary = needs.vocabulary;
+    next.vocabulary = needs.vocabulary, next.layout = layout_;
     ContextNumbers contexts;
     std::vector<uint32_t> numbers, children;
     numbers.reserve(needs.size);
@@ -92,7 +92,8 @@ class Estimator {
       next.size += left, next.longest_range = std::max(next.longest_range, left);
     }
     needs.next = next.size, needs.contexts = contexts.size();
-    needs.layout = layout_, needs.implies_contexts = smoothing_.implied() && !pruned;
+    needs.implies_contexts = smoothing_.implied() && !pruned;
+    next.above = needs.size;
     LevelWriter writer(sink_, n, choose_shape(needs));
     size_t at = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance()) {

@@ -3,8 +3,9 @@
 namespace fastlm::ngram {
 namespace {
 
-constexpr int kMostTurns = 64;      // a search among them is a few comparisons in the nearest cache
-constexpr uint64_t kLong = 64;      // ranges that samples are worth their memory for
+constexpr int kMostTurns = 64;  // a search among them is a few comparisons in the nearest cache
+// Words apart are worth their memory where a range is that long, and an n-gram of the level above has so many children.
+constexpr uint64_t kLong = 64, kSomeChildren = 2, kManyChildren = 10;
 constexpr int kLineOfSamples = 16;  // words in a cache line
 // What a count that lies apart costs: its bits, and more than them where it is often asked for, as it takes time.
 constexpr int kBitsApart = 256, kBitsApartAtEnd = 96;
@@ -50,7 +51,8 @@ LevelShape choose_shape(const LevelNeeds& needs) {
     shape.begin_bits =
         others + least <= kMostPackedBits ? least : std::min(bits_for(needs.next), kWholeRecord - others);
   }
-  shape.sampled = needs.n > 1 && needs.longest_range > kLong;
+  const uint64_t children = needs.layout == Layout::kCompact ? kManyChildren : kSomeChildren;
+  shape.sampled = needs.n > 1 && needs.longest_range > kLong && needs.size > children * needs.above;
   return shape;
 }
 
@@ -136,10 +138,10 @@ std::string Level::fault(bool last, bool whole) const {
     return "children that do not match the next order";
   if (shape_.sampled && (samples_.width() != sizeof(Word) || samples_.size() != (size() + kSample - 1) / kSample))
     return "words apart that do not match";
-  if (!large_.valid(size())) return "large counts that do not match";
-  if (shape_.implied && !contexts_.valid(size())) return "contexts that do not match";
-  if (shape_.unary && !unary_.valid(size(), shape_.next)) return "children that do not match the next order";
-  for (uint64_t t = 0; t < turns_.size(); t++)
+  if (!large_.valid(size(), whole)) return "large counts that do not match";
+  if (shape_.implied && !contexts_.valid(size(), whole)) return "contexts that do not match";
+  if (shape_.unary && !unary_.valid(size(), shape_.next, whole)) return "children that do not match the next order";
+  for (uint64_t t = 0; whole && t < turns_.size(); t++)
     if (turns_[t] > size() || (t > 0 && turns_[t] < turns_[t - 1])) return "children out of order";
   return whole ? fault_of_records() : "";
 }

@@ -51,7 +51,7 @@ class CountSizes {
 
 struct LevelNeeds {
   int n = 1;
-  uint64_t size = 0, next = 0;
+  uint64_t size = 0, next = 0, above = 0;  // n-grams of the level, the next and the one above
   Word vocabulary = 0;
   uint64_t contexts = 1;       // different ones; 1: nothing is kept of them
   uint64_t longest_range = 0;  // n-grams of this level that continue the same one

@@ -19,11 +19,11 @@ uint64_t SparseNumbers::operator[](uint64_t i) const {
   return numbers_[at];
 }
 
-bool SparseNumbers::valid(uint64_t places) const {
+bool SparseNumbers::valid(uint64_t places, bool whole) const {
   const uint64_t blocks = (places + kBlock - 1) / kBlock;
   if (at_.width() != 1 || at_.size() != numbers_.size() || blocks_.size() != blocks + 1) return false;
   if (blocks_[0] != 0 || blocks_[blocks] != at_.size()) return false;
-  for (uint64_t block = 0; block < blocks; block++) {
+  for (uint64_t block = 0; whole && block < blocks; block++) {
     if (blocks_[block + 1] < blocks_[block] || blocks_[block + 1] > at_.size()) return false;
     for (uint64_t k = blocks_[block]; k < blocks_[block + 1]; k++)
       if (place(block, k) >= places || (k > blocks_[block] && at_[k] <= at_[k - 1])) return false;

@@ -18,8 +18,8 @@ class SparseNumbers {
   // Of a place that has one.
   uint64_t operator[](uint64_t i) const;
 
-  // Whether the arrays are good for so many places.
-  bool valid(uint64_t places) const;
+  // Whether the arrays are good for so many places; not whole: at a glance.
+  bool valid(uint64_t places, bool whole) const;
 
   uint64_t size() const { return numbers_.size(); }
   // The place of number k of a block, for a walk through all: [begin(block), begin(block + 1)).

@@ -69,7 +69,10 @@ void write_trie(SectionSink& sink, const NodeLevels& levels, Counts counts) {
   uint64_t longest = 0;
   for (int n = 1; n <= int(levels.size()); n++) {
     const NodeLevel& level = levels[n - 1];
-    LevelNeeds needs{n, level.size, n < int(levels.size()) ? levels[n].size : 0, Word(levels[0].size), 1, longest, {}};
+    LevelNeeds needs;
+    needs.n = n, needs.size = level.size, needs.vocabulary = Word(levels[0].size), needs.longest_range = longest;
+    if (n > 1) needs.above = levels[n - 2].size;
+    if (n < int(levels.size())) needs.next = levels[n].size;
     longest = 0;
     const auto sizes = level.open();
     for (auto nodes = sizes->next(); !nodes.empty(); nodes = sizes->next())

@@ -2,10 +2,11 @@
 
 namespace fastlm::ngram {
 
-bool UnaryCounts::valid(uint64_t size, uint64_t children) const {
+bool UnaryCounts::valid(uint64_t size, uint64_t children, bool whole) const {
   if (words_.width() != sizeof(uint64_t) || words_.size() != (size + children) / 64 + 1 ||
       samples_.size() != size / kSample + 1)
     return false;
+  if (!whole) return true;
   uint64_t ones = 0;
   for (uint64_t word = 0; word < words_.size(); word++)
     for (uint64_t bits = words_.as<uint64_t>(word); bits; bits &= bits - 1, ones++) {

@@ -32,8 +32,8 @@ class UnaryCounts {
 
   void prefetch(uint64_t i) const { __builtin_prefetch(words_.data() + samples_[i / kSample] / 8); }
 
-  // Whether there are so many n-grams, with so many children.
-  bool valid(uint64_t size, uint64_t children) const;
+  // Whether there are so many n-grams, with so many children; not whole: at a glance.
+  bool valid(uint64_t size, uint64_t children, bool whole) const;
 
  private:
   Array words_;    // of 64 bits
