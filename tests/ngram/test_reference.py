@@ -30,7 +30,7 @@ def text(name):
 
 @lru_cache
 def counts(lines):
-    return reference.counts(text("train")[:lines], 6)
+    return reference.counts(text("train")[:lines], 6 if lines else 5)
 
 
 def levels(name):
@@ -78,7 +78,7 @@ def tokens(line):
 def test_scores_and_perplexity_are_query_s():
     found = model("o5")
     logs = Logs(
-        {ngram: math.log10(p) for ngram, p in found.p.items()}, {h: math.log10(x) for h, x in found.weights.items()}
+        5, {ngram: math.log10(p) for ngram, p in found.p.items()}, {h: math.log10(x) for h, x in found.weights.items()}
     )
     scores = [logs.sentence(line) for line in text("heldout")]
     *lines, including, excluding, unknown, total = QUERIES["o5"]
@@ -102,7 +102,9 @@ def test_lines_are_query_s(name):
 def test_query_to_the_last_digit():
     """From the numbers of an ARPA file, in single precision."""
     ngrams = [(tuple(words.split()), *numbers) for words, *numbers in CASES["o4-fallback"]["ngrams"]]
-    logs = Logs({ngram: p for ngram, p, *_ in ngrams}, {ngram: weight for ngram, _, *rest in ngrams for weight in rest})
+    logs = Logs(
+        4, {ngram: p for ngram, p, *_ in ngrams}, {ngram: weight for ngram, _, *rest in ngrams for weight in rest}
+    )
     *lines, including, excluding, unknown, total = QUERIES["o4-fallback"]
     scores = [logs.sentence(line) for line in text("heldout")[: len(lines)]]
     assert [reference.query.line(sentence) for sentence in scores] == lines

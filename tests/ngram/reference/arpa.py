@@ -29,7 +29,7 @@ def write(model):
 
 
 def read_logs(lines):
-    """({n-gram: log10 probability}, {n-gram: log10 weight}) of each n-gram, in the order of the file."""
+    """(order, {n-gram: log10 probability}, {n-gram: log10 weight}), the n-grams as they follow in the file."""
     sizes, p, weights, n = {}, {}, {}, 0
     for number, line in enumerate(map(str.strip, lines), 1):
         if line.startswith("ngram "):
@@ -50,9 +50,9 @@ def read_logs(lines):
     for order, size in sizes.items():
         if sum(len(ngram) == order for ngram in p) != size:
             raise ValueError(f"the file says that it has {size} {order}-grams; it has not")
-    return p, weights
+    return max(sizes), p, weights
 
 
 def read(lines):
-    p, weights = read_logs(lines)
-    return Model(max(map(len, p)), {g: 10**x for g, x in p.items()}, {g: 10**x for g, x in weights.items() if x})
+    order, p, weights = read_logs(lines)
+    return Model(order, {g: 10**x for g, x in p.items()}, {g: 10**x for g, x in weights.items() if x})

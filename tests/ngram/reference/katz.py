@@ -27,7 +27,7 @@ def katz_ratios(of_count, k=5):
             continue
         turing = (r + 1) * of_count[r + 1] / (r * of_count[r])
         ratio = (turing - a) / (1 - a)
-        if turing <= 1 and ratio > LEAST:  # else out of range: such a count stays as it is
+        if turing <= 1 and LEAST < ratio <= 1:  # else such a count stays as it is; SRILM lets it grow where a > 1
             ratios[r] = ratio
     return ratios
 

@@ -27,38 +27,37 @@ def modified_kneser_ney(
     limit_vocabulary: n-grams with another word are left out. What is left out still counts in discounts and totals.
     vocabulary_pad: as if there were so many words, with <unk> as all that are missing.
     """
-    pruned = pruning(levels, prune, limit_vocabulary)
+    left_out = pruning(levels, prune, limit_vocabulary)
     levels = adjusted(levels)
     discounts = {n: (0, *three_discounts(n, levels[n], fallback)) for n in levels}
 
     def share(n, context, followers):
         total = sum(followers.values())
-        kept = {word: c for word, c in followers.items() if not pruned((*context, word))}
-        shares = {word: (c - discounts[n][min(c, 3)]) / total for word, c in kept.items()}
-        left = sum(discounts[n][min(c, 3)] for c in kept.values()) + total - sum(kept.values())
+        kept = {word: c for word, c in followers.items() if (*context, word) not in left_out}
+        taken = {word: discounts[n][min(c, 3)] for word, c in kept.items()}
+        shares = {word: (c - taken[word]) / total for word, c in kept.items()}
+        left = sum(taken.values()) + total - sum(kept.values())
         if n == 1 and not interpolate_unigrams:  # SRILM's way
             return shares | {UNKNOWN: shares[UNKNOWN] + left / total}, 0.0
         return shares, left / total
 
-    words = sum(not pruned(ngram) for ngram in levels[1]) - 1  # with <unk> and </s>, without <s>
+    words = len(levels[1].keys() - left_out) - 1  # with <unk> and </s>, without <s>
     return interpolated(levels, share, 1 / max(words, vocabulary_pad))
 
 
 def pruning(levels, prune, limit_vocabulary):
-    """The test whether an n-gram is left out."""
+    """The n-grams that are left out."""
     order = max(levels)
     if len(prune) > order:
         raise ValueError(f"expected at most {order} thresholds, one for each order, got {len(prune)}")
     if list(prune) != sorted(prune):
         raise ValueError(f"a threshold is lower than the one of the order below: {prune}")
-    thresholds = [*prune, *[prune[-1]] * (order - len(prune))]
-    kept = None if limit_vocabulary is None else {*limit_vocabulary, UNKNOWN, BEGIN, END}
-
-    def pruned(ngram):
-        if ngram in SPECIAL:
-            return False
-        threshold = thresholds[len(ngram) - 1]
-        rare = threshold > 0 and levels[len(ngram)][ngram] <= threshold
-        return rare or (kept is not None and not kept.issuperset(ngram))
-
-    return pruned
+    left_out = set()
+    for n, level in levels.items():
+        threshold = prune[min(n, len(prune)) - 1]
+        if threshold > 0:
+            left_out.update(ngram for ngram, c in level.items() if c <= threshold)
+        if limit_vocabulary is not None:
+            kept = {*limit_vocabulary, UNKNOWN, BEGIN, END}
+            left_out.update(ngram for ngram in level if not kept.issuperset(ngram))
+    return left_out - SPECIAL

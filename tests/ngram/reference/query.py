@@ -5,6 +5,7 @@ log10 P(w | h) = log10 p(h w) if it is listed, else log10 weight(h) + log10 P(w 
 digit.
 """
 
+import math
 import struct
 from decimal import Decimal
 from typing import NamedTuple
@@ -27,10 +28,10 @@ class Token(NamedTuple):
 class Logs:
     """A model as it stands in an ARPA file."""
 
-    def __init__(self, p, weights):
+    def __init__(self, order, p, weights):
+        self.order = order
         self.p = {ngram: single(x) for ngram, x in p.items()}
         self.weights = {ngram: single(x) for ngram, x in weights.items()}
-        self.order = max(map(len, p))
         words = [ngram[0] for ngram in p if len(ngram) == 1]
         self.ids = {word: i for i, word in enumerate([UNKNOWN, *(word for word in words if word != UNKNOWN)])}
 
@@ -52,6 +53,8 @@ class Logs:
 
 def number(x, nearest=single):
     """As few digits as tell a number from its neighbours, without an exponent from 1e-6 up to 1e21."""
+    if math.isinf(x):
+        return str(x)
     shortest = next(s for s in (f"{x:.{digits}e}" for digits in range(17)) if nearest(float(s)) == x)
     mantissa, exponent = shortest.split("e")
     if -6 <= int(exponent) < 21:
