@@ -52,7 +52,9 @@ class Table:
         """Words seen after a context, in the order of their ids, with their counts."""
     def ngrams(self, order: int, begin: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """N-grams begin to end of an order, sorted: [end - begin, order] words, and [end - begin] counts."""
-    def estimate(self, smoothing: str, parameters: dict[str, list[float]], prune: Sequence[int] = (), compact: bool = False) -> Model: ...
+    def estimate(
+        self, smoothing: str, parameters: dict[str, list[float]], prune: Sequence[int] = (), compact: bool = False
+    ) -> Model: ...
     def save(self, path: str | bytes) -> None: ...
 
 class Model:
