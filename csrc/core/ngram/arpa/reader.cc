@@ -49,11 +49,11 @@ std::string shown(std::string_view text) {
   std::string safe = repair_utf8(text.substr(0, kShown), InvalidUtf8::kReplace);
   for (char& c : safe)
     if (uint8_t(c) < ' ' || c == 0x7F) c = '?';
-  return "'" + safe + (text.size() > kShown ? "...'" : "'");
+  return std::string("'").append(safe).append(text.size() > kShown ? "...'" : "'");
 }
 
 std::string grams(uint64_t n) { return std::to_string(n) + "-grams"; }
-std::string section_name(uint64_t n) { return "\\" + grams(n) + ":"; }
+std::string section_name(uint64_t n) { return std::string("\\").append(grams(n)).append(":"); }
 
 std::optional<uint64_t> parse_whole(std::string_view text) {
   uint64_t number = 0;
