@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -226,12 +227,12 @@ def _created(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 @contextmanager
 def _compressing(file: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
     writers: dict[str, Callable[[], AbstractContextManager[object]]] = {
-        ".gz": lambda: gzip.GzipFile("", "wb", 6, file, mtime=0),
-        ".bz2": lambda: bz2.BZ2File(file, "wb"),
-        ".xz": lambda: lzma.LZMAFile(file, "wb"),
-        ".zst": lambda: _zstandard_writer(file),
+        ".gz": partial(gzip.GzipFile, "", "wb", 6, file, mtime=0),
+        ".bz2": partial(bz2.BZ2File, file, "wb"),
+        ".xz": partial(lzma.LZMAFile, file, "wb"),
+        ".zst": partial(_zstandard_writer, file),
     }
-    with writers.get(suffix, lambda: nullcontext(file))() as compressed:
+    with writers.get(suffix, partial(nullcontext, file))() as compressed:
         yield cast(BinaryIO, compressed)
 
 

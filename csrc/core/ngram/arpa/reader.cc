@@ -122,11 +122,10 @@ Model Reader::finish() {
   if (part_ == Part::kNone || part_ == Part::kDone) throw std::invalid_argument("expected an ARPA file, got none");
   if (part_ == Part::kHeader) header(trimmed(partial_));
   if (part_ == Part::kHeader) fail("expected a line \\data\\, but the file has ended; this is not an ARPA file");
-  if (part_ != Part::kEnded && trimmed(partial_) == kEndMark) line(partial_);
+  if (part_ == Part::kEnded || trimmed(partial_) == kEndMark) line(partial_);  // without a line end
   if (part_ != Part::kEnded)
     fail("the file is truncated: it ends in " + (part_ == Part::kCounts ? "its header" : section_name(order_)) +
          " without a line \\end\\");
-  line(partial_);  // nothing but space may stand there
   part_ = Part::kDone;
   Model model{vocabulary_, {}, {}};
   model.levels = complete(std::move(levels_), vocabulary_->size(), *memory_, options_, notes_.inserted);
