@@ -60,16 +60,14 @@ class Arpa:
         if model.unknown_missing:
             notes.append("<unk> is not among the 1-grams: it got the log10 probability -100")
         if model.lacking:
-            notes.append(
-                f"{model.lacking} words of the vocabulary are not among the 1-grams: they got the probability of <unk>"
-            )
+            notes.append(f"words that are not among the 1-grams, and got the probability of <unk>: {model.lacking}")
         if model.rounded:
-            notes.append(f"{model.rounded} log10 probabilities above 0 were taken as 0")
+            notes.append(f"log10 probabilities above 0, taken as 0: {model.rounded}")
         for order, inserted in enumerate(model.inserted, 1):
             if inserted:
                 notes.append(
-                    f"{inserted} {order}-grams were missing, though longer ones begin or end with them: "
-                    "they were inserted, with the probability that backing off gives"
+                    f"{order}-grams that were missing, though longer ones begin or end with them, and were inserted with "
+                    f"the probability that backing off gives: {inserted}"
                 )
         return notes
 
