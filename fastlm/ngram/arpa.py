@@ -66,8 +66,8 @@ class Arpa:
         for order, inserted in enumerate(model.inserted, 1):
             if inserted:
                 notes.append(
-                    f"{order}-grams that were missing, though longer ones begin or end with them, and were inserted with "
-                    f"the probability that backing off gives: {inserted}"
+                    f"{order}-grams that were missing, though longer ones begin or end with them, and were inserted "
+                    f"with the probability that backing off gives: {inserted}"
                 )
         return notes
 
