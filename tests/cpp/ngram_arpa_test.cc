@@ -6,10 +6,10 @@
 #include <map>
 #include <random>
 
+#include "core/ngram/arpa/flag_sort.h"
 #include "core/ngram/arpa/nodes.h"
 #include "core/ngram/arpa/numbers.h"
 #include "core/ngram/arpa/reader.h"
-#include "core/ngram/arpa/records.h"
 #include "core/ngram/arpa/writer.h"
 #include "core/ngram/errors.h"
 
@@ -179,6 +179,35 @@ TEST(ArpaRecords, KeepTheOrderOfWords) {
         EXPECT_EQ(key_a < key_b, a < b);
       }
     }
+}
+
+TEST(ArpaRecords, AreSortedByWordsThenByLine) {
+  std::mt19937 random(1);
+  for (const unsigned different : {1u, 2u, 300u, ~0u}) {
+    std::vector<Record<2>> records(5000);
+    for (uint32_t i = 0; i < records.size(); i++)
+      records[i] = {{uint32_t(random() % different), uint32_t(random() % different)}, 0, 0, i};
+    std::vector<Record<2>> want = records;
+    std::shuffle(records.begin(), records.end(), random);
+    flag_sort(records.data(), records.data() + records.size());
+    std::stable_sort(want.begin(), want.end());
+    for (size_t i = 0; i < records.size(); i++) ASSERT_EQ(records[i].line, want[i].line);
+  }
+}
+
+TEST(ArpaWords, AreFoundByTheirWholeText) {
+  GrowingVocabulary vocabulary;
+  std::vector<std::string> texts;
+  for (const size_t length : {1, 9, 10, 11, 30, 255, 256, 300})
+    for (const char last : {'a', 'b'}) texts.push_back(std::string(length - 1, 'w') + last);
+  for (const auto& text : texts) vocabulary.add(text);
+  const WordTable table(vocabulary);
+  for (size_t i = 0; i < texts.size(); i++) {
+    EXPECT_EQ(table.find(texts[i]), kSpecial + i);
+    EXPECT_EQ(table.find(texts[i] + "c"), std::nullopt);
+    EXPECT_EQ(table.find("x" + texts[i].substr(1) + "x"), std::nullopt);
+  }
+  EXPECT_EQ(table.find("<unk>"), kUnknown);
 }
 
 TEST(ArpaReader, ReadsWhatStandsThere) {

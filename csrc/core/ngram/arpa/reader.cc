@@ -127,6 +127,7 @@ Model Reader::finish() {
     fail("the file is truncated: it ends in " + (part_ == Part::kCounts ? "its header" : section_name(order_)) +
          " without a line \\end\\");
   part_ = Part::kDone;
+  table_.reset();
   Model model{vocabulary_, {}, {}};
   model.levels = complete(std::move(levels_), vocabulary_->size(), *memory_, options_, notes_.inserted);
   model.notes = std::move(notes_);
@@ -237,6 +238,7 @@ void Reader::end_unigrams() {
   if (notes_.unknown_missing) probabilities_[kUnknown] = Notes::kMissing;
   for (float& probability : probabilities_)
     if (std::isnan(probability)) probability = probabilities_[kUnknown], notes_.lacking++;
+  table_.emplace(*vocabulary_);
   levels_.push_back(unigrams_of(std::move(probabilities_), std::move(backoffs_)));
 }
 
@@ -301,7 +303,7 @@ float Reader::backoff(std::string_view rest) {
 
 Word Reader::find(std::string_view word, int position) {
   if (vocabulary_->text(words_[position]) == word) return words_[position];  // often as in the n-gram before
-  if (const auto found = vocabulary_->find(word)) return *found;
+  if (const auto found = table_->find(word)) return *found;
   if (word == kCapitalUnknown) return kUnknown;
   fail("the word " + shown(word) + " of a " + std::to_string(order_) + "-gram is not among the 1-grams");
 }

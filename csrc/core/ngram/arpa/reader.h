@@ -12,6 +12,7 @@
 
 #include "../vocabulary.h"
 #include "sorter.h"
+#include "word_table.h"
 
 namespace fastlm::ngram::arpa {
 
@@ -70,6 +71,7 @@ class Reader {
   std::unique_ptr<Memory> memory_;
   bool fixed_;  // the vocabulary was given
   std::shared_ptr<GrowingVocabulary> vocabulary_;
+  std::optional<WordTable> table_;  // of it, when the unigrams have come
   std::string source_;
   uint64_t line_ = 0;
   size_t head_ = 0;      // bytes before the header

@@ -20,6 +20,11 @@ struct Record {
       if (key[i] != other.key[i]) return key[i] < other.key[i];
     return false;
   }
+  bool before(const Record& other) const {  // of the same words, the one of the earlier line
+    for (int i = 0; i < kKeys; i++)
+      if (key[i] != other.key[i]) return key[i] < other.key[i];
+    return line < other.line;
+  }
   bool same_words(const Record& other) const { return std::equal(key, key + kKeys, other.key); }
 };
 

@@ -9,6 +9,14 @@
 
 namespace fastlm::ngram::arpa {
 
+constexpr size_t kLargestBuffer = 1 << 20;  // bytes
+
+// Records in a buffer, of so much memory.
+template <class R>
+size_t buffered(size_t memory) {
+  return std::max<size_t>(1, std::min(memory, kLargestBuffer) / sizeof(R));
+}
+
 struct Run {
   uint64_t begin = 0, end = 0;  // records of a file
 };
@@ -17,10 +25,10 @@ struct Run {
 template <class R>
 class RunWriter {
  public:
-  RunWriter(TemporaryFile& file, size_t buffered) : file_(file), buffered_(std::max<size_t>(1, buffered)) {}
+  RunWriter(TemporaryFile& file, size_t memory) : file_(file) { buffer_.reserve(buffered<R>(memory)); }
 
   void add(const R& record) {
-    if (buffer_.size() == buffered_) flush();
+    if (buffer_.size() == buffer_.capacity()) flush();
     buffer_.push_back(record);
   }
   void flush() {
@@ -30,15 +38,14 @@ class RunWriter {
 
  private:
   TemporaryFile& file_;
-  size_t buffered_;
   std::vector<R> buffer_;
 };
 
 template <class R>
 class RunReader {
  public:
-  RunReader(const TemporaryFile& file, Run run, size_t buffered)
-      : file_(&file), run_(run), buffered_(std::max<size_t>(1, buffered)) {
+  RunReader(const TemporaryFile& file, Run run, size_t memory)
+      : file_(&file), run_(run), buffered_(buffered<R>(memory)) {
     fill();
   }
 
@@ -66,8 +73,8 @@ class RunReader {
 template <class R, class Take>
 void merge(const TemporaryFile& file, const Run* first, const Run* last, size_t memory, Take&& take) {
   std::vector<RunReader<R>> readers;
-  const size_t buffered = memory / sizeof(R) / size_t(last - first + 1);
-  for (const Run* run = first; run != last; run++) readers.emplace_back(file, *run, buffered);
+  readers.reserve(size_t(last - first));
+  for (const Run* run = first; run != last; run++) readers.emplace_back(file, *run, memory / size_t(last - first));
   std::vector<size_t> heap;  // the reader with the least record on top
   for (size_t i = 0; i < readers.size(); i++)
     if (readers[i]) heap.push_back(i);

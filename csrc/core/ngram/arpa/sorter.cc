@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "records.h"
+#include "flag_sort.h"
 #include "runs.h"
 
 namespace fastlm::ngram::arpa {
@@ -116,10 +116,7 @@ class SorterOf : public Sorter {
   void sort() {
     poll();
     if (!std::is_sorted(records_.begin(), records_.end()))
-      std::sort(records_.begin(), records_.end(), [](const R& a, const R& b) {
-        if (a < b) return true;
-        return !(b < a) && a.line < b.line;  // so that the earlier one is the first
-      });
+      flag_sort(records_.data(), records_.data() + records_.size());
     size_t kept = 0;
     for (size_t i = 0; i < records_.size(); i++) {
       if (kept > 0 && records_[i].same_words(records_[kept - 1]))
@@ -153,7 +150,7 @@ class SorterOf : public Sorter {
     std::vector<Run> longer;
     uint64_t written = 0;
     for (size_t first = 0; first < runs_.size(); first += kMostRuns) {
-      RunWriter<R> writer(*merged, memory / sizeof(R) / 2);
+      RunWriter<R> writer(*merged, memory / 2);
       std::optional<R> previous;
       const uint64_t begin = written;
       const Run* const runs = runs_.data() + first;
