@@ -45,6 +45,8 @@ class Writer {
         writer_([this](ngram::Word word) { return std::string_view(words_[word]); }, ngram::Word(words_.size()),
                 std::move(counts), sink_of(sink_)) {}
 
+  Writer(const Writer&) = delete;
+
   template <class T>
   using Input = py::array_t<T, py::array::c_style>;
 

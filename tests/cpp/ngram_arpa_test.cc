@@ -388,11 +388,17 @@ TEST(ArpaReader, DuplicatesAcrossRunsHaveTheirLines) {
 TEST(ArpaReader, IsUsedOnce) {
   Reader reader{SortOptions{}};
   EXPECT_THROW(reader.finish(), std::invalid_argument);
+  EXPECT_THROW(reader.add(kSmall), std::invalid_argument);
   reader.begin("model");
   EXPECT_THROW(reader.begin("another"), std::invalid_argument);
   reader.add(kSmall);
   reader.finish();
   EXPECT_THROW(reader.finish(), std::invalid_argument);
+  Reader failed{SortOptions{}};
+  failed.begin("model");
+  EXPECT_THROW(failed.add(replaced("\\3-grams:", "\\x")), TextError);
+  EXPECT_THROW(failed.add("-0.25\ta b\n"), std::invalid_argument);
+  EXPECT_THROW(failed.finish(), std::invalid_argument);
   using Words = std::vector<std::string>;
   EXPECT_THROW(Reader({}, Words{"a"}), std::invalid_argument);
   EXPECT_THROW(Reader({}, Words{"<unk>", "<s>", "</s>", "a", "a"}), std::invalid_argument);
@@ -438,10 +444,15 @@ TEST(ArpaWriter, RefusesWhatIsNoModel) {
   EXPECT_THROW(writer({2}).add({strange, good, good}), std::invalid_argument);
   EXPECT_THROW(writer({2}).add({words, good, {}}), std::invalid_argument);
   EXPECT_THROW(writer({2}).finish(), std::invalid_argument);
+  Writer broken = writer({2});
+  EXPECT_THROW(broken.add({words, nan, good}), std::invalid_argument);
+  EXPECT_THROW(broken.add({words, good, good}), std::invalid_argument);
+  EXPECT_THROW(broken.finish(), std::invalid_argument);
   Writer whole = writer({2, 0});
   whole.add({words, good, good});
-  EXPECT_THROW(whole.add({words, good, good}), std::invalid_argument);
+  whole.add({});
   whole.finish();
+  EXPECT_THROW(whole.add({words, good, good}), std::invalid_argument);
   EXPECT_EQ(text, "\\data\\\nngram 1=2\nngram 2=0\n\n\\1-grams:\n-1\tw\t-1\n-2\tw\t-2\n\n\\2-grams:\n\n\\end\\\n");
 }
 

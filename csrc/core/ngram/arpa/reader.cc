@@ -95,7 +95,27 @@ void Reader::begin(std::string source) {
   source_ = std::move(source), line_ = 1, part_ = Part::kHeader;
 }
 
+// After an error nothing that comes makes sense.
+auto Reader::guarded(auto&& work) {
+  if (part_ == Part::kNone || part_ == Part::kDone)
+    throw std::invalid_argument("expected an ARPA file that has begun, and neither ended nor failed");
+  try {
+    return work();
+  } catch (...) {
+    part_ = Part::kDone;
+    throw;
+  }
+}
+
 void Reader::add(std::string_view block) {
+  guarded([&] { add_lines(block); });
+}
+
+Model Reader::finish() {
+  return guarded([&] { return finish_lines(); });
+}
+
+void Reader::add_lines(std::string_view block) {
   while (!block.empty()) {
     const void* const found = std::memchr(block.data(), '\n', block.size());
     const size_t length = found ? static_cast<const char*>(found) - block.data() : block.size();
@@ -118,8 +138,7 @@ void Reader::check_size(size_t bytes) const {
     fail("a line of more than " + std::to_string(kLongestLine) + " bytes; this is not an ARPA file");
 }
 
-Model Reader::finish() {
-  if (part_ == Part::kNone || part_ == Part::kDone) throw std::invalid_argument("expected an ARPA file, got none");
+Model Reader::finish_lines() {
   if (part_ == Part::kHeader) header(trimmed(partial_));
   if (part_ == Part::kHeader) fail("expected a line \\data\\, but the file has ended; this is not an ARPA file");
   if (part_ == Part::kEnded || trimmed(partial_) == kEndMark) line(partial_);  // without a line end

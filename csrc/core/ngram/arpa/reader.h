@@ -52,6 +52,9 @@ class Reader {
 
   [[noreturn]] void fail(const std::string& what) const { fail_at(line_, what); }
   [[noreturn]] void fail_at(uint64_t line, const std::string& what) const;
+  auto guarded(auto&& work);
+  void add_lines(std::string_view block);
+  Model finish_lines();
   void check_size(size_t bytes) const;
 
   void line(std::string_view text);

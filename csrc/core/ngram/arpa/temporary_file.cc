@@ -13,7 +13,14 @@
 namespace fastlm::ngram::arpa {
 
 TemporaryFile::TemporaryFile(std::string folder) : folder_(std::move(folder)) {
-  if (folder_.empty()) folder_ = std::filesystem::temp_directory_path();
+  if (folder_.empty()) {
+    std::error_code error;
+    folder_ = std::filesystem::temp_directory_path(error);
+    if (error) {
+      errno = error.value();
+      throw FileError("the folder for temporary files (TMPDIR)");
+    }
+  }
   std::string path = folder_ + "/fastlm-XXXXXX";
   fd_ = ::mkostemp(path.data(), O_CLOEXEC);
   if (fd_ < 0) throw FileError(folder_);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "numbers.h"
 
@@ -28,8 +29,12 @@ Writer::Writer(Text text, Word vocabulary, std::vector<uint64_t> counts, Sink si
 }
 
 void Writer::add(const Ngrams& ngrams) {
-  if (ngrams.size() == 0) return;
-  if (order_ > int(counts_.size())) refuse("expected no more n-grams than the counts say, got more");
+  if (std::exchange(broken_, true)) refuse("expected no more after an error");
+  if (order_ > int(counts_.size())) {
+    if (ngrams.size() > 0) refuse("expected no more n-grams than the counts say, got more");
+    broken_ = false;
+    return;
+  }
   if (ngrams.backoff.size() != ngrams.size() || ngrams.words.size() != ngrams.size() * order_)
     refuse("expected " + grams(order_) + ", each of " + std::to_string(order_) +
            " words with a probability and a backoff, got " + std::to_string(ngrams.words.size()) + " words, " +
@@ -42,9 +47,11 @@ void Writer::add(const Ngrams& ngrams) {
   }
   written_ += ngrams.size();
   begin_sections();
+  broken_ = false;
 }
 
 void Writer::finish() {
+  if (broken_) refuse("expected no more after an error");
   if (order_ <= int(counts_.size()))
     refuse("expected " + std::to_string(counts_[order_ - 1]) + " " + grams(order_) + ", as the counts say, got " +
            std::to_string(written_));

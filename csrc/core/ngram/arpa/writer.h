@@ -34,6 +34,7 @@ class Writer {
   Sink sink_;
   int order_ = 0;
   uint64_t written_ = 0;  // of the section
+  bool broken_ = false;   // by an error: what was written is not whole
   std::string buffer_;
 };
 
