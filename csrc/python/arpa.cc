@@ -118,7 +118,8 @@ void write(const arpa::Model& model, const py::function& sink) {
 void add_arpa(py::module_& m) {
   py::class_<arpa::Reader>(m, "ArpaReader")
       .def(py::init([](std::optional<std::vector<std::string>> vocabulary, size_t memory, std::string folder) {
-             return arpa::Reader({memory, std::move(folder), poll_signals}, std::move(vocabulary));
+             return std::make_unique<arpa::Reader>(ngram::arpa::SortOptions{memory, std::move(folder), poll_signals},
+                                                   std::move(vocabulary));
            }),
            py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("memory") = size_t(1) << 30,
            py::arg("folder") = "")

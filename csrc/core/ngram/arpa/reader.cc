@@ -18,7 +18,8 @@ constexpr size_t kLongestHead = 1 << 20;  // bytes before \data\.
 constexpr float kRounding = 1e-4f;        // a log10 probability so little above 0 is 0
 constexpr float kNotSeen = std::numeric_limits<float>::quiet_NaN();
 constexpr size_t kShown = 60;  // bytes of a text in a message
-constexpr std::string_view kData = "\\data\\", kEndMark = "\\end\\", kCapitalUnknown = "<UNK>";
+constexpr std::string_view kData = "\\data\\", kEndMark = "\\end\\", kCapitalUnknown = "<UNK>",
+                           kByteOrderMark = "\xEF\xBB\xBF";
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
@@ -171,6 +172,7 @@ void Reader::line(std::string_view text) {
 // Part by part
 
 void Reader::header(std::string_view text) {
+  if (line_ == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text == kData) {
     part_ = Part::kCounts;
     return;

@@ -42,6 +42,8 @@ class Reader {
   // order, after the special ones.
   explicit Reader(SortOptions options, std::optional<std::vector<std::string>> vocabulary = {});
 
+  Reader(const Reader&) = delete;  // what it makes refers to it
+
   // Errors are TextErrors with file and line.
   void begin(std::string source);
   void add(std::string_view block);

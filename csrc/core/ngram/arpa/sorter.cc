@@ -75,6 +75,7 @@ class SorterOf : public Sorter {
   }
 
   void add(const Item& item) override {
+    if (++added_ % kPollEvery == 0) poll();
     if (records_.size() == capacity_) spill();
     if (records_.size() == records_.capacity())
       records_.reserve(std::min(capacity_, std::max(kLeastRecords, 2 * records_.size())));
@@ -172,6 +173,7 @@ class SorterOf : public Sorter {
   Packing packing_;
   const Memory& memory_;
   size_t capacity_;  // records in memory
+  uint64_t added_ = 0;
   SortOptions options_;
   Duplicate duplicate_;
   std::vector<R> records_;
