@@ -153,6 +153,13 @@ TEST(ArpaReader, HoweverLittleMemoryThereIs) {
   }
 }
 
+TEST(ArpaReader, SoManyRunsThatTheyAreMergedTwice) {
+  const std::string text = random_model(1, 2, 400, 3500);
+  const Model model = read(text, 0);
+  EXPECT_GT(model.levels[1].size, 20000u);  // 64 of them are a run, 256 runs are merged at once
+  EXPECT_EQ(written(model), written(read(text, kPlenty << 4)));
+}
+
 TEST(ArpaReader, LongNgrams) {
   for (const int order : {9, 32}) {
     std::string text = "\\data\\\n", ngram = "w";
