@@ -49,25 +49,24 @@ Chunk ChunkStore::add(const std::vector<std::byte>& bytes) {
   uint64_t at;
   {
     const std::lock_guard lock(guard_);
-    at = size_;
-    if (!file_ && size_ + bytes.size() <= memory_) {
-      kept_.insert(kept_.end(), bytes.begin(), bytes.end());
-      size_ += bytes.size();
-      return {at, bytes.size()};
+    if (!file_ && in_memory_ + bytes.size() <= memory_) {
+      in_memory_ += bytes.size();
+      return {0, bytes.size(), kept_.emplace_back(bytes).data()};
     }
     if (!file_) file_ = std::make_unique<TemporaryFile>(folder_);
-    size_ += bytes.size();
+    at = on_disk_;
+    on_disk_ += bytes.size();
   }
-  file_->write(bytes.data(), bytes.size(), at - kept_.size());
+  file_->write(bytes.data(), bytes.size(), at);
   return {at, bytes.size()};
 }
 
 void ChunkStore::read(const Chunk& chunk, uint64_t from, void* data, size_t bytes) const {
-  const uint64_t at = chunk.at + from;
-  if (chunk.at < kept_.size())
-    std::memcpy(data, kept_.data() + at, bytes);
-  else if (bytes > 0)
-    file_->read(data, bytes, at - kept_.size());
+  if (bytes == 0) return;
+  if (chunk.memory)
+    std::memcpy(data, chunk.memory + from, bytes);
+  else
+    file_->read(data, bytes, chunk.at + from);
 }
 
 void ChunkReader::refill() {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,23 +31,24 @@ class TemporaryFile {
 
 struct Chunk {
   uint64_t at = 0, bytes = 0;
+  const std::byte* memory = nullptr;  // if it is kept there
 };
 
-// Chunks can be added by several threads.
+// Chunks can be added and read by several threads.
 class ChunkStore {
  public:
   ChunkStore(uint64_t memory, std::string folder) : memory_(memory), folder_(std::move(folder)) {}
 
   Chunk add(const std::vector<std::byte>& bytes);
   void read(const Chunk& chunk, uint64_t from, void* data, size_t bytes) const;
-  uint64_t bytes_on_disk() const { return size_ - kept_.size(); }
+  uint64_t bytes_on_disk() const { return on_disk_; }
 
  private:
   uint64_t memory_;
   std::string folder_;
   std::mutex guard_;
-  std::vector<std::byte> kept_;  // the first ones
-  uint64_t size_ = 0;
+  std::deque<std::vector<std::byte>> kept_;
+  uint64_t in_memory_ = 0, on_disk_ = 0;
   std::unique_ptr<TemporaryFile> file_;
 };
 
