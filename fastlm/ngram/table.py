@@ -12,6 +12,7 @@ import numpy as np
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, words_of
+from fastlm.ngram.tokenization import Tokenization
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
@@ -36,8 +37,12 @@ class Table:
     [('<s> the', 2), ('the cat', 2)]
     """
 
-    def __init__(self, table: engine.Table) -> None:
+    tokenization: Tokenization
+    """How the text became tokens. The words of an n-gram are tokens: ``table[table.tokenization.tokens(text)]``."""
+
+    def __init__(self, table: engine.Table, tokenization: Tokenization | None = None) -> None:
         self._table = table
+        self.tokenization = tokenization or Tokenization()
 
     @property
     def order(self) -> int:
@@ -177,7 +182,7 @@ class Table:
         from fastlm.ngram.model import Model  # a model has its table, so one of the two imports has to wait
 
         values = {name: float(value) for name, value in parameters.items()}
-        return Model(self._table.estimate(smoothing, values))
+        return Model(self._table.estimate(smoothing, values), self.tokenization)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.
