@@ -156,7 +156,7 @@ class Model:
         """P(word | context).
 
         Args:
-            word: or ``</s>``, for the end of the sentence.
+            word: one token, or ``</s>``, for the end of the sentence.
             context: the words before, of which the last ``order - 1`` matter; ``<s>`` as the first word stands for
                 the begin of a sentence.
 
@@ -171,6 +171,8 @@ class Model:
             0.5
         """
         words = self.tokenization.words(word)
+        if len(words) != 1 and self._table.id(word):  # a token, as next() gives them, need not be text
+            words = [word]
         if len(words) != 1 or words == [BEGIN]:
             raise ValueError(f"expected one word that can follow, got {word!r}")
         log10, _ = self._model.score(self._ids(words), self._ids(_context(self.tokenization.words(context))))

@@ -93,12 +93,12 @@ class Tokenization:
         return self.tokenizer == WHITESPACE and not self.lower and self.sentences == "line"
 
     def split(self, text: str) -> list[str]:
-        """The sentences of a line."""
+        """The sentences of a line; cut ones without the white space around them."""
         if self.sentences == "line":
             return [text]
         ends = [match.end() for match in _sentence_pattern().finditer(text)]
-        pieces = [text[begin:end] for begin, end in zip([0, *ends], [*ends, len(text)], strict=True)]
-        return [piece for piece in pieces if not piece.isspace() and piece] or [""]
+        pieces = [text[begin:end].strip() for begin, end in zip([0, *ends], [*ends, len(text)], strict=True)]
+        return [piece for piece in pieces if piece] or [""]
 
     def lines(self, sentences: Sequence[str]) -> Iterator[str]:
         """Each sentence as its tokens, with a space between them.

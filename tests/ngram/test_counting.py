@@ -150,9 +150,10 @@ def test_the_least_and_the_greatest_order(order):
     ],
 )
 def test_refused_values(arguments, message):
+    options = dict(arguments)
+    sentences = options.pop("sentences", ["a b"])
     with pytest.raises(ValueError, match=message):
-        options = dict(arguments)
-        ngram.count_sentences(options.pop("sentences", ["a b"]), **options)
+        ngram.count_sentences(sentences, **options)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +168,10 @@ def test_refused_values(arguments, message):
     ],
 )
 def test_refused_types(arguments, message):
+    options = dict(arguments)
+    sentences = options.pop("sentences", ["a b"])
     with pytest.raises(TypeError, match=message):
-        options = dict(arguments)
-        ngram.count_sentences(options.pop("sentences", ["a b"]), **options)
+        ngram.count_sentences(sentences, **options)
 
 
 @pytest.mark.parametrize(
