@@ -13,12 +13,14 @@ from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
 from fastlm.ngram.model import Evaluation, Model, WordScore
 from fastlm.ngram.table import Table
+from fastlm.ngram.tokenization import Tokenization
 
 __all__ = [
     "Evaluation",
     "FormatError",
     "Model",
     "Table",
+    "Tokenization",
     "WordScore",
     "count",
     "count_sentences",

@@ -71,9 +71,13 @@ void ChunkStore::read(const Chunk& chunk, uint64_t from, void* data, size_t byte
 
 void ChunkReader::refill() {
   constexpr uint64_t kBuffer = 1 << 16;
-  buffer_.resize(std::min(kBuffer, chunk_.bytes - read_));
-  store_.read(chunk_, read_, buffer_.data(), buffer_.size());
-  read_ += buffer_.size(), i_ = 0;
+  const size_t left = end_ - p_, more = std::min(kBuffer, chunk_.bytes - read_);
+  std::vector<std::byte> buffer(left + more);
+  std::copy(p_, end_, buffer.begin());
+  store_.read(chunk_, read_, buffer.data() + left, more);
+  read_ += more;
+  buffer_ = std::move(buffer);
+  p_ = buffer_.data(), end_ = p_ + buffer_.size();
 }
 
 }  // namespace fastlm::ngram

@@ -55,21 +55,26 @@ class ChunkStore {
 // Reads a chunk from front to back.
 class ChunkReader {
  public:
+  static constexpr size_t kAtOnce = 64;  // bytes that can be read after one call of more()
+
   ChunkReader(const ChunkStore& store, const Chunk& chunk) : store_(store), chunk_(chunk) {}
 
-  bool more() const { return read_ - (buffer_.size() - i_) < chunk_.bytes; }
+  // Whether there are more bytes; makes sure that some are at hand.
+  bool more() {
+    if (size_t(end_ - p_) < kAtOnce && read_ < chunk_.bytes) refill();
+    return p_ < end_;
+  }
   uint64_t varint() {
-    uint64_t number = 0;
-    for (int shift = 0;; shift += 7) {
-      const auto byte = uint64_t(next());
+    uint64_t number = uint64_t(*p_++);
+    if (number < 0x80) return number;
+    number &= 0x7F;
+    for (int shift = 7;; shift += 7) {
+      const auto byte = uint64_t(*p_++);
       number |= (byte & 0x7F) << shift;
       if (byte < 0x80) return number;
     }
   }
-  std::byte next() {
-    if (i_ == buffer_.size()) refill();
-    return buffer_[i_++];
-  }
+  std::byte next() { return *p_++; }
 
  private:
   void refill();
@@ -78,7 +83,7 @@ class ChunkReader {
   Chunk chunk_;
   uint64_t read_ = 0;
   std::vector<std::byte> buffer_;
-  size_t i_ = 0;
+  const std::byte *p_ = nullptr, *end_ = nullptr;
 };
 
 inline void put_varint(std::vector<std::byte>& bytes, uint64_t number) {

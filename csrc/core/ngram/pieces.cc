@@ -13,16 +13,12 @@ class PieceSource : public NodeSource {
 
   std::span<const Node> next() override {
     nodes_.clear();
-    while (nodes_.size() < kBlock) {
-      if (nodes_left_ == 0 && !open_piece()) break;
-      Node node = read();
-      if (nodes_left_ + 1 == piece().sizes[n_ - 1] && held_ && piece().shared >= n_)
-        join(node);
-      else
-        release();
-      held_ = node;
+    while (nodes_.size() < kBlock && (left_ > 0 || open_piece())) {
+      read_some();
+      // the last one may go on in the next piece
+      if (left_ == 0) held_ = nodes_.back(), nodes_.pop_back();
     }
-    if (nodes_.size() < kBlock) {
+    if (left_ == 0 && piece_ == pieces_->size()) {
       release();
       fill(vocabulary_);
     }
@@ -34,48 +30,53 @@ class PieceSource : public NodeSource {
 
   const Piece& piece() const { return (*pieces_)[piece_ - 1]; }
 
+  // Whether there was another one with nodes of this level.
   bool open_piece() {
     while (piece_ < pieces_->size()) {
       const Piece& piece = (*pieces_)[piece_++];
       if (piece.places == 0 || piece.sizes[n_ - 1] == 0) continue;
-      nodes_left_ = piece.sizes[n_ - 1];
+      left_ = piece.sizes[n_ - 1];
       node_bytes_.emplace(*store_, piece.nodes[n_ - 1]);
-      if (n_ < order_ && !piece.adjusted.empty())
-        adjusted_bytes_.emplace(*store_, piece.adjusted[n_ - 1]);
-      else
-        adjusted_bytes_.reset();
+      has_adjusted_ = n_ < order_ && !piece.adjusted.empty();
+      if (has_adjusted_) adjusted_bytes_.emplace(*store_, piece.adjusted[n_ - 1]);
+      joins_ = held_ && piece.shared >= n_, joins_child_ = piece.shared > n_;
+      if (!joins_) release();
       return true;
     }
     return false;
   }
 
-  Node read() {
-    nodes_left_--;
-    Node node{};
-    node.word = Word(node_bytes_->varint());
-    node.adjusted = node.count = node_bytes_->varint();
-    if (n_ < order_) node.children = node_bytes_->varint();
-    if (adjusted_bytes_) node.adjusted = adjusted_bytes_->varint();
-    return node;
+  void read_some() {
+    const bool inner = n_ < order_;
+    for (uint64_t some = std::min<uint64_t>(left_, kBlock); some > 0; some--, left_--) {
+      node_bytes_->more();
+      Node node{};
+      node.word = Word(node_bytes_->varint());
+      node.adjusted = node.count = node_bytes_->varint();
+      if (inner) node.children = node_bytes_->varint();
+      if (has_adjusted_) adjusted_bytes_->more(), node.adjusted = adjusted_bytes_->varint();
+      if (joins_) join(node);
+      fill(node.word);
+      nodes_.push_back(node);
+    }
   }
 
   // A node whose places are in two pieces.
-  void join(Node& node) const {
+  void join(Node& node) {
     node.count += held_->count, node.adjusted += held_->adjusted;
-    node.children += held_->children - (piece().shared > n_ ? 1 : 0);
+    node.children += held_->children - (joins_child_ ? 1 : 0);
+    held_.reset(), joins_ = false;
   }
 
   void release() {
-    if (!held_) return;
-    fill(held_->word);
-    nodes_.push_back(*held_);
+    if (held_) nodes_.push_back(*held_);
     held_.reset();
   }
 
   void fill(Word end) {  // words that do not occur
     if (n_ > 1) return;
     while (word_ < end) nodes_.push_back({word_++, 0, 0, 0});
-    word_ = end + 1;
+    word_ = std::max(word_, end + 1);
   }
 
   std::shared_ptr<const std::vector<Piece>> pieces_;
@@ -83,7 +84,8 @@ class PieceSource : public NodeSource {
   int n_, order_;
   Word vocabulary_, word_ = 0;
   size_t piece_ = 0;
-  uint64_t nodes_left_ = 0;
+  uint64_t left_ = 0;  // nodes of the piece
+  bool has_adjusted_ = false, joins_ = false, joins_child_ = false;
   std::optional<ChunkReader> node_bytes_, adjusted_bytes_;
   std::optional<Node> held_;
   std::vector<Node> nodes_;

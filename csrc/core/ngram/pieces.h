@@ -147,6 +147,7 @@ void adjust_counts(Piece& piece, int order, ChunkStore& store, const SharedLengt
   const bool half = SharedLengths::fits_half(order);
   int before = 0;
   for (uint64_t i = 0; i < piece.places; i++) {
+    walk.more();
     const int byte = int(walk.next());
     const int common = half ? byte >> 4 : byte, length = half ? byte & 15 : int(walk.next());
     for (int n = common; n < before; n++) put_varint(bytes[n], open[n]), open[n] = 0;
