@@ -23,6 +23,9 @@ class Counter:
         max_vocabulary: int = 0,
         errors: str = "strict",
         threads: int = 0,
+        memory: int = 0,
+        temp_dir: str = "",
+        tokenization: str = "",
     ) -> None: ...
     def begin(self, source: str) -> None:
         """What follows is a new text of this name, from its line 1. An unfinished last line is ended."""
@@ -33,6 +36,18 @@ class Counter:
         """Words and ends of sentences so far."""
     def finish(self) -> Table:
         """Sorts and counts. The counter is empty afterwards."""
+    def count(self, path: str | bytes) -> int:
+        """The same into a file, without a table in memory. Returns the bytes of temporary files."""
+    def build(
+        self,
+        path: str | bytes,
+        smoothing: str,
+        parameters: dict[str, list[float]],
+        prune: Sequence[int],
+        compact: bool,
+        counts: str | bytes | None = None,
+    ) -> int:
+        """Counts, and writes a model; into ``counts`` the table too. Returns the bytes of temporary files."""
 
 class Table:
     order: int
@@ -43,6 +58,8 @@ class Table:
     sentences: int
     vocabulary_size: int
     """Words, the three special ones included."""
+    tokenization: str
+    """As it was given to the counter."""
 
     def id(self, word: str) -> int:
         """0 for a word that is not there."""

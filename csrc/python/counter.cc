@@ -55,15 +55,16 @@ uint64_t build(Counter& counter, const std::string& path, const std::string& smo
 
 void add_counter(py::module_& m) {
   py::class_<Counter>(m, "Counter")
-      .def(py::init([](int order, std::optional<std::vector<std::string>> vocabulary, uint64_t min_count,
-                       uint64_t max_vocabulary, const std::string& errors, int threads, uint64_t memory,
-                       std::string temp_dir) {
-             return Counter({order, std::move(vocabulary), min_count, max_vocabulary,
-                             ngram::invalid_utf8_policy(errors), threads, memory, std::move(temp_dir)});
-           }),
-           py::arg("order"), py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("min_count") = 1,
-           py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("threads") = 0, py::arg("memory") = 0,
-           py::arg("temp_dir") = "")
+      .def(
+          py::init([](int order, std::optional<std::vector<std::string>> vocabulary, uint64_t min_count,
+                      uint64_t max_vocabulary, const std::string& errors, int threads, uint64_t memory,
+                      std::string temp_dir, std::string tokenization) {
+            return Counter({order, std::move(vocabulary), min_count, max_vocabulary, ngram::invalid_utf8_policy(errors),
+                            threads, memory, std::move(temp_dir), std::move(tokenization)});
+          }),
+          py::arg("order"), py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("min_count") = 1,
+          py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("threads") = 0, py::arg("memory") = 0,
+          py::arg("temp_dir") = "", py::arg("tokenization") = "")
       .def("begin", &Counter::begin, py::arg("source"))
       .def(
           "add",

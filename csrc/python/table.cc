@@ -74,6 +74,7 @@ void add_table(py::module_& m) {
       .def_property_readonly("counts", counts)
       .def_property_readonly("tokens", [](const Table& table) { return table.corpus().tokens; })
       .def_property_readonly("sentences", [](const Table& table) { return table.corpus().sentences; })
+      .def_property_readonly("tokenization", [](const Table& table) { return table.corpus().tokenization; })
       .def_property_readonly("vocabulary_size", [](const Table& table) { return table.vocabulary().size(); })
       .def(
           "id", [](const Table& table, std::string_view word) { return table.vocabulary().find(word); },

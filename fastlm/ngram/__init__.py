@@ -9,6 +9,7 @@
 """
 
 from fastlm.ngram._engine import FormatError, smoothings
+from fastlm.ngram.building import build
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
 from fastlm.ngram.model import Evaluation, Model, WordScore
@@ -22,6 +23,7 @@ __all__ = [
     "Table",
     "Tokenization",
     "WordScore",
+    "build",
     "count",
     "count_sentences",
     "load",

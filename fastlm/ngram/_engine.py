@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from operator import index
 from typing import SupportsFloat, SupportsIndex
 
@@ -17,6 +18,7 @@ except ImportError as error:
 FormatError = engine.FormatError
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 UNKNOWN_ID, BEGIN_ID, END_ID = 0, 1, 2
+_FALLBACK = (0.5, 1.0, 1.5)
 MAX_ORDER = 32
 """The engine's; a number above is refused by itself, with this limit in its message."""
 
@@ -80,6 +82,44 @@ def numbers(value: float | Sequence[float]) -> list[float]:
     ([1.0], [0.5, 1.0, 1.5])
     """
     return [float(value)] if isinstance(value, SupportsFloat) else [float(number) for number in value]
+
+
+def choices(
+    discount_fallback: bool | Sequence[float], parameters: Mapping[str, float | Sequence[float]]
+) -> dict[str, list[float]]:
+    """What a user has set of a smoothing, as the engine takes it.
+
+    >>> choices(True, {"delta": 1})
+    {'delta': [1.0], 'discount_fallback': [0.5, 1.0, 1.5]}
+    """
+    chosen = {name: numbers(value) for name, value in parameters.items()}
+    if discount_fallback:
+        chosen["discount_fallback"] = numbers(_FALLBACK if discount_fallback is True else discount_fallback)
+    return chosen
+
+
+def thresholds(prune: Sequence[int]) -> list[int]:
+    """Of pruning, checked."""
+    return [integer("prune", n, 0, 2**64 - 1) for n in prune]
+
+
+def size_in_bytes(size: int | str | None) -> int:
+    """A number of bytes, or one with a unit, as a whole number; 0 for None.
+
+    >>> size_in_bytes("2G"), size_in_bytes("1.5 MB"), size_in_bytes(4096), size_in_bytes(None)
+    (2147483648, 1572864, 4096, 0)
+
+    Raises:
+        ValueError: it is no size.
+    """
+    if size is None:
+        return 0
+    if isinstance(size, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([KMGT]?)(?:i?B)?\s*", size, re.IGNORECASE)
+        if not found:
+            raise ValueError(f"expected a size such as '512M' or '4G', got {size!r}")
+        return int(float(found[1]) * 1024 ** ("KMGT".index(found[2].upper()) + 1 if found[2] else 0))
+    return integer("memory", size, 1, 2**63)
 
 
 def _utf8(text: str) -> bytes:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import integer, words_of
-from fastlm.ngram.text import Source, read_sources
+from fastlm.ngram.text import Path, blocks_of, opened
 
 Block = tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]
 """Some n-grams of one order: [size, order] words, [size] log10 probabilities and [size] log10 backoffs."""
@@ -100,7 +100,7 @@ class Arpa:
 
 
 def read_arpa(
-    source: Source,
+    source: Path | BinaryIO,
     *,
     vocabulary: Sequence[str] | None = None,
     memory: int = _MEMORY,
@@ -141,7 +141,12 @@ def read_arpa(
         memory=integer("memory", memory, 0, 2**63 - 1),
         folder=b"" if folder is None else os.fsencode(folder),
     )
-    read_sources(reader, [source], progress or (lambda: None))
+    after_block = progress or (lambda: None)
+    with opened(source) as (name, file):
+        reader.begin(name)
+        for block in blocks_of(name, file):
+            reader.add(block)
+            after_block()
     return Arpa(reader.finish())
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import MAX_ORDER, Words, integer, words_of
+from fastlm.ngram._engine import MAX_ORDER, Words, integer, size_in_bytes, words_of
 from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import WHITESPACE, Tokenization, Tokenizer
@@ -32,6 +33,8 @@ def count(
     max_vocabulary: int | None = None,
     errors: str = "strict",
     threads: int = 0,
+    memory: int | str | None = None,
+    temp_dir: str | os.PathLike[str] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Table:
     r"""Counts every n-gram of order 1 to ``order`` of a text.
@@ -60,6 +63,9 @@ def count(
         errors: what is done about invalid UTF-8: ``"strict"`` raises, ``"replace"`` puts U+FFFD in its place,
             ``"ignore"`` leaves it out.
         threads: 0: one for each processor.
+        memory: what counting may take, in bytes or as ``"2G"``; what does not fit goes into temporary files, and takes
+            longer. None: as much as it takes. The table that is returned is beside it.
+        temp_dir: where temporary files are; None: ``$TMPDIR``, or ``/tmp``.
         progress: called with the number of tokens so far, while the text is read.
 
     Returns:
@@ -81,6 +87,45 @@ def count(
         >>> count([["New York", "is", "big"]], order=1).vocabulary[3:]
         ['New␣York', 'is', 'big']
     """
+    counter, tokenization = read(
+        texts,
+        order,
+        tokenizer=tokenizer,
+        lower=lower,
+        sentences=sentences,
+        column=column,
+        vocabulary=vocabulary,
+        end_id=end_id,
+        min_count=min_count,
+        max_vocabulary=max_vocabulary,
+        errors=errors,
+        threads=threads,
+        memory=memory,
+        temp_dir=temp_dir,
+        progress=progress,
+    )
+    return Table(counter.finish(), tokenization)
+
+
+def read(
+    texts: Texts,
+    order: int,
+    *,
+    tokenizer: Tokenizer | Tokenization,
+    lower: bool,
+    sentences: str,
+    column: str | None,
+    vocabulary: Iterable[str] | None,
+    end_id: int | None,
+    min_count: int,
+    max_vocabulary: int | None,
+    errors: str,
+    threads: int,
+    memory: int | str | None,
+    temp_dir: str | os.PathLike[str] | None,
+    progress: Callable[[int], object] | None,
+) -> tuple[engine.Counter, Tokenization]:
+    """A counter that has read the texts, and how they became tokens; arguments as for :func:`count`."""
     words = _listed(vocabulary)
     tokenization = (
         tokenizer if isinstance(tokenizer, Tokenization) else Tokenization(tokenizer, lower=lower, sentences=sentences)
@@ -92,10 +137,13 @@ def count(
         max_vocabulary=integer("max_vocabulary", max_vocabulary or 0, 0, _NO_LIMIT),
         errors=errors,
         threads=integer("threads", threads, 0, 1024),
+        memory=size_in_bytes(memory),
+        temp_dir=os.fspath(temp_dir or ""),
+        tokenization="" if tokenization == Tokenization() else tokenization.to_json(),
     )
     report = (lambda: None) if progress is None else (lambda: progress(counter.tokens))
     read_sources(counter, texts, report, Format(tokenization, errors, column, words, end_id))
-    return Table(counter.finish(), tokenization)
+    return counter, tokenization
 
 
 def _options_of(like: Callable[Concatenate[Any, P], R]) -> Callable[..., Callable[Concatenate[Iterable[Words], P], R]]:

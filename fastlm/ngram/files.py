@@ -7,6 +7,7 @@ import os
 from fastlm import _ngram as engine
 from fastlm.ngram.model import Model
 from fastlm.ngram.table import Table
+from fastlm.ngram.tokenization import Tokenization
 
 
 def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model:
@@ -33,4 +34,6 @@ def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model:
         1
     """
     loaded = engine.load(os.fsencode(path), verify)
-    return Model(loaded) if isinstance(loaded, engine.Model) else Table(loaded)
+    table = loaded.table if isinstance(loaded, engine.Model) else loaded
+    tokenization = Tokenization.from_json(table.tokenization) if table.tokenization else Tokenization()
+    return Model(loaded, tokenization) if isinstance(loaded, engine.Model) else Table(loaded, tokenization)

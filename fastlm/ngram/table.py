@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, words_of
+from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, choices, integer, thresholds, words_of
 from fastlm.ngram.tokenization import Tokenization
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
 
-_FALLBACK = (0.5, 1.0, 1.5)
 _AT_ONCE = 1 << 16
 """N-grams that are taken from the engine in one call."""
 
@@ -192,11 +191,8 @@ class Table:
         """
         from fastlm.ngram.model import Model  # a model has its table, so one of the two imports has to wait
 
-        values = {name: numbers(value) for name, value in parameters.items()}
-        if discount_fallback:
-            values["discount_fallback"] = numbers(_FALLBACK if discount_fallback is True else discount_fallback)
-        thresholds = [integer("prune", n, 0, 2**64 - 1) for n in prune]
-        return Model(self._table.estimate(smoothing, values, thresholds, compact), self.tokenization)
+        values = choices(discount_fallback, parameters)
+        return Model(self._table.estimate(smoothing, values, thresholds(prune), compact), self.tokenization)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.

@@ -44,7 +44,7 @@ Counted Counter::count(bool adjusted, std::function<void()> poll) {
     const uint64_t used = words_.bytes() + (corpus_.resident() ? corpus_.size() * sizeof(Word) : 0);
     job.memory = options_.memory > used ? options_.memory - used : 1;
   }
-  Counted counted{{options_.order, tokens(), sentences_},
+  Counted counted{{options_.order, tokens(), sentences_, options_.tokenization},
                   Vocabulary(words_.size(), [this](Word word) { return words_.text(word); }),
                   {},
                   0};

@@ -19,9 +19,10 @@ struct CountOptions {
   uint64_t min_count = 1;                                   // rarer words are <unk>
   uint64_t max_vocabulary = 0;                              // the most frequent ones, the special ones apart; 0: all
   InvalidUtf8 errors = InvalidUtf8::kStrict;
-  int threads = 0;            // 0: one for each processor
-  uint64_t memory = 0;        // bytes that the work may take; 0: any
-  std::string temp_dir = {};  // for what does not fit; empty: $TMPDIR, or /tmp
+  int threads = 0;                // 0: one for each processor
+  uint64_t memory = 0;            // bytes that the work may take; 0: any
+  std::string temp_dir = {};      // for what does not fit; empty: $TMPDIR, or /tmp
+  std::string tokenization = {};  // see Corpus
 };
 
 // The counts as they were made, level by level, and what they are counts of.

@@ -1,0 +1,111 @@
+"""From text to a file, without a table or a model in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from fastlm.ngram._engine import choices, thresholds
+from fastlm.ngram.counting import read
+from fastlm.ngram.files import load
+from fastlm.ngram.inputs import Texts
+from fastlm.ngram.model import Model
+from fastlm.ngram.table import Table
+from fastlm.ngram.tokenization import WHITESPACE, Tokenization, Tokenizer
+
+Path = str | os.PathLike[str]
+
+
+def build(
+    texts: Texts,
+    path: Path,
+    order: int = 5,
+    *,
+    smoothing: str | None = "modified-kneser-ney",
+    prune: Sequence[int] = (),
+    discount_fallback: bool | Sequence[float] = False,
+    parameters: dict[str, float | Sequence[float]] | None = None,
+    compact: bool = False,
+    counts: Path | None = None,
+    tokenizer: Tokenizer | Tokenization = WHITESPACE,
+    lower: bool = False,
+    sentences: str = "line",
+    column: str | None = None,
+    vocabulary: Iterable[str] | None = None,
+    end_id: int | None = None,
+    min_count: int = 1,
+    max_vocabulary: int | None = None,
+    errors: str = "strict",
+    threads: int = 0,
+    memory: int | str | None = None,
+    temp_dir: Path | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Model | Table:
+    r"""Counts the n-grams of a text and writes a model of them, as :func:`count` and :meth:`Table.estimate` would.
+
+    Nothing but what ``memory`` allows is in memory on the way: n-grams go through temporary files into the file.
+
+    Args:
+        texts: see :func:`count`.
+        path: the file. It gets its name when it is whole.
+        order: see :func:`count`, as all that is not said here.
+        smoothing: see :meth:`Table.estimate`; None: a table of the counts.
+        prune: see :meth:`Table.estimate`.
+        discount_fallback: see :meth:`Table.estimate`.
+        parameters: of the smoothing, as for :meth:`Table.estimate`.
+        compact: see :meth:`Table.estimate`.
+        counts: a file for the table, beside the model.
+        tokenizer: see :func:`count`.
+        lower: see :func:`count`.
+        sentences: see :func:`count`.
+        column: see :func:`count`.
+        vocabulary: see :func:`count`.
+        end_id: see :func:`count`.
+        min_count: see :func:`count`.
+        max_vocabulary: see :func:`count`.
+        errors: see :func:`count`.
+        threads: see :func:`count`.
+        memory: see :func:`count`.
+        temp_dir: see :func:`count`.
+        progress: see :func:`count`.
+
+    Returns:
+        What is in the file, mapped into memory.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: as :func:`count` and :meth:`Table.estimate`.
+
+    Example:
+        >>> from fastlm import ngram
+        >>> import io, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     text = io.BytesIO(b"the cat sat\nthe cat ran\n")
+        ...     ngram.build(text, f"{folder}/model", 3, smoothing="witten-bell").next("the", k=1)
+        [('cat', 0.739...)]
+    """
+    counter, _ = read(
+        texts,
+        order,
+        tokenizer=tokenizer,
+        lower=lower,
+        sentences=sentences,
+        column=column,
+        vocabulary=vocabulary,
+        end_id=end_id,
+        min_count=min_count,
+        max_vocabulary=max_vocabulary,
+        errors=errors,
+        threads=threads,
+        memory=memory,
+        temp_dir=temp_dir,
+        progress=progress,
+    )
+    file = os.fsencode(path)
+    if smoothing is None:
+        counter.count(file)
+    else:
+        chosen = choices(discount_fallback, parameters or {})
+        table = None if counts is None else os.fsencode(counts)
+        counter.build(file, smoothing, chosen, thresholds(prune), compact, table)
+    return load(path, verify=False)
