@@ -30,6 +30,7 @@ inline void poll_signals() {
 void add_counter(py::module_& m);
 void add_table(py::module_& m);
 void add_model(py::module_& m);
+void add_suffix(py::module_& m);
 
 // A tuple of numbers that Python owns.
 template <class T>

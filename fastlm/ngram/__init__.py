@@ -12,16 +12,21 @@ from fastlm.ngram._engine import FormatError, smoothings
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
 from fastlm.ngram.model import Evaluation, Model, WordScore
+from fastlm.ngram.search import Contamination, SuffixIndex, index, index_documents
 from fastlm.ngram.table import Table
 
 __all__ = [
+    "Contamination",
     "Evaluation",
     "FormatError",
     "Model",
+    "SuffixIndex",
     "Table",
     "WordScore",
     "count",
     "count_sentences",
+    "index",
+    "index_documents",
     "load",
     "smoothings",
 ]

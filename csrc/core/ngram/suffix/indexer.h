@@ -22,7 +22,10 @@ class Indexer {
   Indexer(Documents documents, InvalidUtf8 errors, int threads);
 
   void begin(std::string source);
-  void add(std::string_view block) { reader_.add(block, *this); }
+  void add(std::string_view block) {
+    if (lines_.empty()) begin("text");
+    reader_.add(block, *this);
+  }
   uint64_t tokens() const { return corpus_.size(); }
   Index finish(std::function<void()> poll = {});  // empty afterwards
 

@@ -24,7 +24,10 @@ class Questioner {
     lines_.begin_source(source);
     reader_.begin(std::move(source));
   }
-  void add(std::string_view block) { reader_.add(block, *this); }
+  void add(std::string_view block) {
+    if (lines_.empty()) begin("text");
+    reader_.add(block, *this);
+  }
   Question finish() {
     end_source();
     return {std::move(words_), std::move(lines_).finish()};
