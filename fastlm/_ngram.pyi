@@ -149,7 +149,7 @@ class Matcher:
     ) -> tuple[int, int, int, list[tuple[str, int, int, int, int, int]]]:
         """Words, words in long matches, length of the longest match, and the long ones. Ends the matcher.
 
-        Of a match: source, line, number of its first word in the source, length, count, first position.
+        Of a match: source, line, number of its first word in the source, length, count, a position where it stands.
         """
 
 def is_suffix_index(path: str | bytes) -> bool: ...

@@ -126,7 +126,7 @@ struct Matcher {
     for (const auto& span : found.spans) {
       const auto place = question.lines.place_of(span.begin);
       spans.append(py::make_tuple(std::string(place.source), place.line, span.begin - place.begin,
-                                  span.end - span.begin, span.count, span.first));
+                                  span.end - span.begin, span.count, span.example));
     }
     const auto bounds = std::count(question.words.begin(), question.words.end(), ngram::kEnd);
     return py::make_tuple(question.words.size() - bounds, found.covered, found.longest, spans);

@@ -23,6 +23,9 @@ class Documents(StrEnum):
     BLANK_LINE = "blank-line"
 
 
+_SHOWN = 24
+"""Words of a match that are shown; it may be a whole file."""
+
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="0: one for each processor.")]
 
 
@@ -99,12 +102,12 @@ def _print_documents(loaded: ngram.SuffixIndex, text: str, limit: int, as_json: 
     frequency = loaded.document_frequency(text)
     documents = loaded.documents(text, limit)
     if as_json:
-        shown = [{"document": d.document, "count": d.count, **_occurrence(d.first)} for d in documents]
+        shown = [{"count": d.count, **_where(d.first), "snippet": d.first.around()} for d in documents]
         print_json({"ngram": text, "count": count, "document_count": frequency, "documents": shown})
         return
     typer.echo(f"{count:,} in {frequency:,} document{'' if frequency == 1 else 's'}: {text}")
     for found in documents:
-        typer.echo(f"  {_place(found.first)} ({found.count:,}) {found.first.snippet}")
+        typer.echo(f"  {_place(found.first)} ({found.count:,}) {found.first.around()}")
 
 
 def _print_next(loaded: ngram.SuffixIndex, text: str, k: int, as_json: bool) -> None:
@@ -121,8 +124,8 @@ def _print_next(loaded: ngram.SuffixIndex, text: str, k: int, as_json: bool) -> 
 def _print_contamination(report: ngram.Contamination, limit: int, as_json: bool) -> None:
     if as_json:
         spans = [
-            {"source": s.source, "line": s.line, "begin": s.begin, "length": s.length, "count": s.count, "text": s.text}
-            | {"first": {"document": s.first.document, **_occurrence(s.first)}}
+            {"source": s.source, "line": s.line, "begin": s.begin, "length": s.length, "count": s.count}
+            | {"text": s.example.head(_SHOWN), "example": _where(s.example)}
             for s in report.spans
         ]
         facts = {"words": report.words, "covered": report.covered, "coverage": report.coverage}
@@ -130,13 +133,9 @@ def _print_contamination(report: ngram.Contamination, limit: int, as_json: bool)
         return
     typer.echo(str(report))
     for span in sorted(report.spans, key=lambda span: -span.length)[:limit]:
-        typer.echo(f"  {span.source}:{span.line} ({span.length:,} words) as {_place(span.first)}: {_head(span.text)}")
+        words = f"({span.length:,} words)"
+        typer.echo(f"  {span.source}:{span.line} {words} as {_place(span.example)}: {span.example.head(_SHOWN)}")
 
 
-def _head(text: str, words: int = 24) -> str:
-    some = text.split(" ", words)
-    return text if len(some) <= words else " ".join(some[:words]) + " ..."
-
-
-def _occurrence(found: Occurrence) -> dict[str, object]:
-    return {"position": found.position, "source": found.source, "line": found.line, "snippet": found.snippet}
+def _where(found: Occurrence) -> dict[str, object]:
+    return {"document": found.document, "position": found.position, "source": found.source, "line": found.line}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,13 +14,15 @@ from fastlm import _ngram as engine
 from fastlm.ngram._engine import BEGIN, END, Words, integer, words_of
 from fastlm.ngram.text import Source, read_sentences, read_sources
 
-_CONTEXT = 8
-"""Words that are shown before and behind an occurrence."""
-
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A place of the indexed texts where an n-gram stands."""
+    """A place of the indexed texts where an n-gram stands.
+
+    >>> [found] = index_documents(["a b", "v w x y z"]).occurrences("x y")
+    >>> found.document, found.position, found.text, found.around(1), found.line
+    (1, 2, 'x y', 'w [x y] z', 2)
+    """
 
     document: int
     """Number of the document, from 0, in the order of reading."""
@@ -30,17 +32,30 @@ class Occurrence:
     """Name of the text: a path, or what stands for one."""
     line: int
     """Line of the source that its first word stands in, from 1."""
-    before: str
-    """Some words before it, of the same document."""
-    text: str
-    """Its words."""
-    after: str
-    """Some words behind it, of the same document."""
+    length: int
+    """How many words it has."""
+    _index: engine.SuffixIndex = field(repr=False, compare=False)
+    _at: int = field(repr=False, compare=False)
+    """Its position among all tokens."""
 
     @property
-    def snippet(self) -> str:
-        """The n-gram in brackets, among the words around it."""
-        return " ".join(filter(None, [self.before, f"[{self.text}]", self.after]))
+    def text(self) -> str:
+        """Its words."""
+        return self._words(0, self.length)
+
+    def head(self, words: int) -> str:
+        """So many of its words, and dots if there are more."""
+        return self.text if words >= self.length else self._words(0, words) + " ..."
+
+    def around(self, words: int = 8) -> str:
+        """Its words in brackets, among so many of its document before and behind it."""
+        begin, end = self._index.document(self.document)
+        before = self._words(max(begin - self._at, -words), 0)
+        after = self._words(self.length, min(end - 1 - self._at, self.length + words))
+        return " ".join(filter(None, [before, f"[{self.text}]", after]))
+
+    def _words(self, begin: int, end: int) -> str:
+        return " ".join(self._index.words(self._at + begin, self._at + end))
 
 
 @dataclass(frozen=True)
@@ -81,13 +96,13 @@ class MatchedSpan:
     """How many words."""
     count: int
     """How often they occur in the index."""
-    first: Occurrence
-    """Where they occur there for the first time."""
+    example: Occurrence
+    """One of the places where they do."""
 
     @property
     def text(self) -> str:
         """The words."""
-        return self.first.text
+        return self.example.text
 
 
 @dataclass(frozen=True)
@@ -339,48 +354,45 @@ class SuffixIndex:
         length, count = self._index.longest_match(words)
         return int(self._index.counts([[*words[len(words) - length :], *asked]])[0]) / count
 
-    def occurrences(self, ngram: Words, limit: int | None = 10, *, context: int = _CONTEXT) -> list[Occurrence]:
+    def occurrences(self, ngram: Words, limit: int | None = 10) -> list[Occurrence]:
         """Where an n-gram stands.
 
         Args:
             ngram: any number of words.
             limit: only the first ones, in the order of reading; None: all.
-            context: words that are shown before and behind it.
 
         Raises:
-            ValueError: as :meth:`count`; a number is negative.
+            ValueError: as :meth:`count`; ``limit`` is negative.
 
         Example:
-            >>> [found] = index_documents(["a b", "x y z"]).occurrences("y")
-            >>> found.document, found.position, found.line, found.snippet
-            (1, 1, 2, 'x [y] z')
+            >>> [found.around(1) for found in index_documents(["a b", "x b c"]).occurrences("b")]
+            ['a [b]', 'x [b] c']
         """
-        words, context = _ngram(ngram), integer("context", context, 0, 2**31)
+        words = _ngram(ngram)
         if limit is not None and integer("limit", limit, 0, 2**63) == 0:
             return []
-        return [self._occurrence(int(i), len(words), context) for i in self._index.occurrences(words, limit or 0)]
+        return [self._occurrence(int(i), len(words)) for i in self._index.occurrences(words, limit or 0)]
 
-    def documents(self, ngram: Words, limit: int | None = 10, *, context: int = _CONTEXT) -> list[FoundDocument]:
+    def documents(self, ngram: Words, limit: int | None = 10) -> list[FoundDocument]:
         """The documents that an n-gram stands in.
 
         Args:
             ngram: any number of words.
             limit: only the first ones, in the order of reading; None: all.
-            context: words that are shown before and behind the first occurrence.
 
         Raises:
-            ValueError: as :meth:`count`; a number is negative.
+            ValueError: as :meth:`count`; ``limit`` is negative.
 
         Example:
             >>> for found in index_documents(["a b a", "x", "b a"]).documents("a"):
-            ...     print(found.document, found.count, found.first.snippet)
+            ...     print(found.document, found.count, found.first.around())
             0 2 [a] b a
             2 1 b [a]
         """
-        words, context = _ngram(ngram), integer("context", context, 0, 2**31)
+        words = _ngram(ngram)
         some = None if limit is None else integer("limit", limit, 0, 2**63)
         rows = zip(*(numbers[:some].tolist() for numbers in self._index.documents(words)), strict=True)
-        return [FoundDocument(i, n, self._occurrence(first, len(words), context)) for i, n, first in rows]
+        return [FoundDocument(i, n, self._occurrence(first, len(words))) for i, n, first in rows]
 
     def document(self, number: int) -> str:
         """The words of a document.
@@ -443,7 +455,7 @@ class SuffixIndex:
             >>> report = index_documents(["the cat sat on the mat"]).contamination(test, min_length=5)
             >>> report.coverage
             0.6
-            >>> [(span.line, span.text, span.first.document) for span in report.spans]
+            >>> [(span.line, span.text, span.example.document) for span in report.spans]
             [(2, 'the cat sat on the mat', 0)]
         """
         matcher = engine.Matcher(self._index, errors=errors)
@@ -479,20 +491,11 @@ class SuffixIndex:
     def __repr__(self) -> str:
         return f"<SuffixIndex: {self.tokens:,} tokens, {self.document_count:,} documents>"
 
-    def _occurrence(self, position: int, length: int, context: int) -> Occurrence:
-        number = self._index.document_of(position)
-        begin, end = self._index.document(number)
+    def _occurrence(self, position: int, length: int) -> Occurrence:
+        document = self._index.document_of(position)
         source, line, _ = self._index.place_of(position)
-        behind = position + length
-        return Occurrence(
-            number,
-            position - begin,
-            source,
-            line,
-            " ".join(self._index.words(max(begin, position - context), position)),
-            " ".join(self._index.words(position, behind)),
-            " ".join(self._index.words(behind, max(behind, min(end - 1, behind + context)))),
-        )
+        begin, _ = self._index.document(document)
+        return Occurrence(document, position - begin, source, line, length, self._index, position)
 
     def _matcher_of(self, text: str, errors: str) -> engine.Matcher:
         if not isinstance(text, str):
@@ -506,8 +509,8 @@ class SuffixIndex:
         least = integer("min_length", min_length, 1, 2**63)
         words, covered, longest, spans = matcher.contamination(least, integer("threads", threads, 0, 1024))
         found = [
-            MatchedSpan(source, line, begin, length, count, self._occurrence(first, length, _CONTEXT))
-            for source, line, begin, length, count, first in spans
+            MatchedSpan(source, line, begin, length, count, self._occurrence(example, length))
+            for source, line, begin, length, count, example in spans
         ]
         return Contamination(words, covered, longest, least, found)
 

@@ -56,7 +56,7 @@ def test_contamination(index, tmp_path):
     assert [(span["line"], span["begin"], span["text"]) for span in found["spans"]] == [
         (2, 2, "the cat sat on the mat")
     ]
-    assert found["spans"][0]["first"]["document"] == 0
+    assert found["spans"][0]["example"]["document"] == 0
 
 
 def test_files_of_another_kind(index, tmp_path):

@@ -225,7 +225,7 @@ TEST(SuffixIndex, MatchesATextAtEachOfItsWords) {
       for (const Span& span : found.spans) {
         const auto places = plain_find(corpus, std::span(text).subspan(span.begin, span.end - span.begin));
         ASSERT_EQ(span.count, places.size());
-        ASSERT_EQ(span.first, places.at(0));
+        ASSERT_TRUE(std::count(places.begin(), places.end(), span.example));
         ASSERT_EQ(want[span.begin], span.end);
         ASSERT_TRUE(span.begin == 0 || want[span.begin - 1] < span.end);  // no longer one has it in it
       }

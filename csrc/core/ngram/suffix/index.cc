@@ -16,7 +16,10 @@ uint64_t eight_bytes(const std::byte* p) {
 
 // Equal bytes from the first on, of which `known` need no look. Both are padded.
 size_t common_bytes(const std::byte* a, const std::byte* b, size_t known, size_t size) {
-  for (size_t i = known; i < size; i += 8)
+  constexpr size_t kBlock = 512;
+  size_t i = known;
+  while (i + kBlock <= size && std::memcmp(a + i, b + i, kBlock) == 0) i += kBlock;  // repeated text
+  for (; i < size; i += 8)
     if (const uint64_t differ = eight_bytes(a + i) ^ eight_bytes(b + i))
       return std::min(size, i + size_t(std::countr_zero(differ)) / 8);
   return size;

@@ -104,7 +104,7 @@ Contamination find_contamination(const Index& index, std::span<const Word> text,
     for (size_t i = begin; i < end; i++) {
       Span& span = found.spans[i];
       span.count = ranges[i - begin].size();
-      span.first = index.occurrences(ranges[i - begin], 1).at(0);
+      span.example = index.position(ranges[i - begin].begin);
     }
   });
   return found;

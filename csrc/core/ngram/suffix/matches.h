@@ -16,7 +16,7 @@ std::vector<uint64_t> match_ends(const Index& index, std::span<const Word> text,
 // Words [begin, end) of the text, which occur side by side; no longer match has them in it.
 struct Span {
   uint64_t begin, end;
-  uint64_t count, first;  // how often, and the position of the first occurrence
+  uint64_t count, example;  // how often, and a position where they do
 };
 
 struct Contamination {
