@@ -155,3 +155,62 @@ def load(path: str | bytes, verify: bool = True) -> Table | Model:
 
 def smoothings() -> dict[str, dict[str, tuple[float | None, float, float, int]]]:
     """Of each smoothing its parameters: default (None: from the counts), least, greatest."""
+
+class Indexer:
+    """Makes an index of texts that come in blocks, as Counter takes them."""
+
+    def __init__(self, *, documents: str = "file", errors: str = "strict", threads: int = 0) -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    @property
+    def tokens(self) -> int:
+        """Words and ends of documents so far."""
+    def finish(self) -> SuffixIndex:
+        """Sorts. The indexer is empty afterwards."""
+
+class SuffixIndex:
+    """Positions are numbers of tokens: words, and ends of documents."""
+
+    tokens: int
+    document_count: int
+    vocabulary_size: int
+    """Words, the three special ones included."""
+    sources: list[str]
+
+    def word(self, id: int) -> str: ...
+    def words(self, begin: int, end: int) -> list[str]:
+        """The tokens of positions begin to end."""
+    def counts(self, ngrams: Sequence[Sequence[str]]) -> NDArray[np.uint64]: ...
+    def longest_match(self, context: Sequence[str]) -> tuple[int, int]:
+        """How many last words of the context occur side by side, and how often."""
+    def followers(self, context: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        """Words seen after a context, in the order of their ids, with their counts."""
+    def occurrences(self, ngram: Sequence[str], limit: int) -> NDArray[np.uint64]:
+        """The first positions, ascending; 0: all."""
+    def documents(self, ngram: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+        """Its documents, ascending, how often it stands in each, and the first position there."""
+    def document(self, document: int) -> tuple[int, int]:
+        """Its tokens: the position of the first, and of that behind its end."""
+    def document_of(self, position: int) -> int: ...
+    def place_of(self, position: int) -> tuple[str, int, int]:
+        """Source, line from 1, and number of the token in its source."""
+    def save(self, path: str | bytes) -> None: ...
+
+class Matcher:
+    """Looks for texts that come in blocks, as Counter takes them, in an index."""
+
+    def __init__(self, index: SuffixIndex, *, errors: str = "strict") -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    def lengths(self, threads: int = 0) -> NDArray[np.uint64]:
+        """For each word the length of the longest n-gram of the index that begins there. Ends the matcher."""
+    def contamination(
+        self, min_words: int, threads: int = 0
+    ) -> tuple[int, int, int, list[tuple[str, int, int, int, int, int]]]:
+        """Words, words in long matches, length of the longest match, and the long ones. Ends the matcher.
+
+        Of a match: source, line, number of its first word in the source, length, count, a position where it stands.
+        """
+
+def is_suffix_index(path: str | bytes) -> bool: ...
+def load_suffix_index(path: str | bytes, verify: bool = True) -> SuffixIndex: ...

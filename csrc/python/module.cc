@@ -19,4 +19,5 @@ PYBIND11_MODULE(_ngram, m) {
   python::add_model(m);
   python::add_counter(m);
   python::add_arpa(m);
+  python::add_suffix(m);
 }

@@ -136,9 +136,19 @@ def info(model: ModelFile, as_json: AsJson = False) -> None:
     _print_facts(_facts(ngram.load(model), model), as_json)
 
 
-def _facts(found: ngram.Table | ngram.Model, path: Path) -> dict[str, object]:
-    table = found.table if isinstance(found, ngram.Model) else found
+def _facts(found: ngram.Table | ngram.Model | ngram.SuffixIndex, path: Path) -> dict[str, object]:
     size = path.stat().st_size
+    if isinstance(found, ngram.SuffixIndex):
+        return {
+            "file": str(path),
+            "bytes": size,
+            "bytes_per_token": round(size / found.tokens, 2),
+            "vocabulary": len(found.vocabulary),
+            "tokens": found.tokens,
+            "documents": found.document_count,
+            "sources": len(found.sources),
+        }
+    table = found.table if isinstance(found, ngram.Model) else found
     return {
         "file": str(path),
         "bytes": size,
@@ -160,7 +170,7 @@ def _print_facts(facts: dict[str, object], as_json: bool) -> None:
     for name, value in facts.items():
         if value:
             typer.echo(f"{name.replace('_', ' '):16}{_shown(value)}")
-    if not facts["smoothing"]:
+    if "smoothing" in facts and not facts["smoothing"]:
         typer.echo("holds counts without probabilities")
 
 

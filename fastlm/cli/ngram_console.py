@@ -61,9 +61,11 @@ def load_model(path: Path) -> ngram.Model:
     """The model in a file.
 
     Raises:
-        ValueError: there are only counts in it.
+        ValueError: there are only counts in it, or an index.
     """
     found = ngram.load(path)
+    if isinstance(found, ngram.SuffixIndex):
+        raise ValueError(f"{path}: is an index, which has no probabilities; ask it with fastlm ngram search")
     if isinstance(found, ngram.Table):
         raise ValueError(f"{path}: holds counts without probabilities; make a model of it: table.estimate(...).save")
     return found

@@ -1,4 +1,4 @@
-"""Tables and models in files."""
+"""Tables, models and indexes in files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 
 from fastlm import _ngram as engine
 from fastlm.ngram.model import Model
+from fastlm.ngram.search import SuffixIndex
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
 
 
-def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model:
-    """Maps a file into memory that ``Table.save`` or ``Model.save`` has written.
+def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model | SuffixIndex:
+    """Maps a file into memory that ``save`` of a table, a model or an index has written.
 
     Args:
         path: the file. It must not be changed in place while it is used; ``save`` never does.
@@ -33,6 +34,8 @@ def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model:
         ...     ngram.load(f"{folder}/table")["a b"]
         1
     """
+    if engine.is_suffix_index(os.fsencode(path)):
+        return SuffixIndex(engine.load_suffix_index(os.fsencode(path), verify))
     loaded = engine.load(os.fsencode(path), verify)
     table = loaded.table if isinstance(loaded, engine.Model) else loaded
     tokenization = Tokenization.from_json(table.tokenization) if table.tokenization else Tokenization()

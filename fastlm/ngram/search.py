@@ -1,0 +1,541 @@
+"""N-grams of any length: how often they occur in one's own texts, where, and what comes next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlm import _ngram as engine
+from fastlm.ngram._engine import BEGIN, END, Words, integer, words_of
+from fastlm.ngram.text import Source, read_sentences, read_sources
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A place of the indexed texts where an n-gram stands.
+
+    >>> [found] = index_documents(["a b", "v w x y z"]).occurrences("x y")
+    >>> found.document, found.position, found.text, found.around(1), found.line
+    (1, 2, 'x y', 'w [x y] z', 2)
+    """
+
+    document: int
+    """Number of the document, from 0, in the order of reading."""
+    position: int
+    """Words of the document before it."""
+    source: str
+    """Name of the text: a path, or what stands for one."""
+    line: int
+    """Line of the source that its first word stands in, from 1."""
+    length: int
+    """How many words it has."""
+    _index: engine.SuffixIndex = field(repr=False, compare=False)
+    _at: int = field(repr=False, compare=False)
+    """Its position among all tokens."""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return self._words(0, self.length)
+
+    def head(self, words: int) -> str:
+        """So many of its words, and dots if there are more."""
+        return self.text if words >= self.length else self._words(0, words) + " ..."
+
+    def around(self, words: int = 8) -> str:
+        """Its words in brackets, among so many of its document before and behind it."""
+        begin, end = self._index.document(self.document)
+        before = self._words(max(begin - self._at, -words), 0)
+        after = self._words(self.length, min(end - 1 - self._at, self.length + words))
+        return " ".join(filter(None, [before, f"[{self.text}]", after]))
+
+    def _words(self, begin: int, end: int) -> str:
+        return " ".join(self._index.words(self._at + begin, self._at + end))
+
+
+@dataclass(frozen=True)
+class FoundDocument:
+    """A document that an n-gram stands in."""
+
+    document: int
+    """Its number, from 0, in the order of reading."""
+    count: int
+    """How often the n-gram stands there."""
+    first: Occurrence
+    """Where it stands for the first time."""
+
+
+@dataclass(frozen=True)
+class LongestMatch:
+    """The end of a context that occurs."""
+
+    text: str
+    """Its words."""
+    length: int
+    """How many they are."""
+    count: int
+    """How often they occur side by side; of none, the number of tokens."""
+
+
+@dataclass(frozen=True)
+class MatchedSpan:
+    """Words of a text that occur in the index side by side, and no longer ones around them."""
+
+    source: str
+    """Name of the text."""
+    line: int
+    """Its line that the first word stands in, from 1."""
+    begin: int
+    """Words of the text before the first one."""
+    length: int
+    """How many words."""
+    count: int
+    """How often they occur in the index."""
+    example: Occurrence
+    """One of the places where they do."""
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.example.text
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """How much of a text occurs in an index; :meth:`SuffixIndex.contamination` makes one.
+
+    >>> print(index_documents(["a b c d e"]).contamination_of("x b c d y", min_length=3))
+    60.00 % of 5 words lie in 1 match of at least 3 words; the longest match has 3
+    """
+
+    words: int
+    """Of the text."""
+    covered: int
+    """Of these, words that lie in a match of at least ``min_length`` words."""
+    longest: int
+    """Words of the longest match, whatever ``min_length`` is."""
+    min_length: int
+    """The shortest match that counts."""
+    spans: list[MatchedSpan]
+    """The matches, in the order of the text. They may overlap."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the words that are covered, 0 to 1."""
+        return self.covered / self.words if self.words else 0.0
+
+    def __str__(self) -> str:
+        matches = f"{len(self.spans):,} match{'' if len(self.spans) == 1 else 'es'} of at least {self.min_length} words"
+        return (
+            f"{100 * self.coverage:.2f} % of {self.words:,} words lie in {matches}; "
+            f"the longest match has {self.longest:,}"
+        )
+
+
+def index(
+    texts: Source | Iterable[Source],
+    *,
+    documents: str = "file",
+    errors: str = "strict",
+    threads: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> SuffixIndex:
+    r"""Makes an index of texts, in which n-grams of any length can be looked up.
+
+    Words stand between ASCII white space, and none is left out. An n-gram lies in one document: it goes on over the
+    ends of lines, unless each line is a document.
+
+    Args:
+        texts: a path, ``"-"`` for standard input, a file open for reading bytes, or several of them; compressed ones
+            too.
+        documents: what a document is: each ``"file"``, each ``"line"``, or what stands between two empty lines:
+            ``"blank-line"``.
+        errors: what is done about invalid UTF-8: ``"strict"`` raises, ``"replace"`` puts U+FFFD in its place,
+            ``"ignore"`` leaves it out.
+        threads: 0: one for each processor. The index is the same for any number.
+        progress: called with the number of tokens so far, while the text is read.
+
+    Returns:
+        The index, in memory: about 10 bytes a word.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: an argument has no such value; the texts have no word; a text is not one (a byte 0, invalid UTF-8,
+            ``<s>`` or ``</s>`` as a word; the message has file and line); compressed data is damaged.
+        ModuleNotFoundError: a text is compressed by Zstandard, and the package zstandard is not there.
+
+    Example:
+        >>> import io
+        >>> found = index(io.BytesIO(b"the cat sat on\nthe mat\n\na dog sat on the mat\n"), documents="blank-line")
+        >>> found.count("sat on the mat"), found.document_count
+        (2, 2)
+    """
+    indexer = engine.Indexer(documents=documents, errors=errors, threads=integer("threads", threads, 0, 1024))
+    read_sources(indexer, texts, _report(progress, indexer))
+    return SuffixIndex(indexer.finish())
+
+
+def index_documents(
+    documents: Iterable[str],
+    *,
+    errors: str = "strict",
+    threads: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> SuffixIndex:
+    """Makes an index of documents in memory.
+
+    Args:
+        documents: each a str, its words between ASCII white space. A document's line in the index is its number.
+        errors: see :func:`index`; here for surrogates, which UTF-8 does not have.
+        threads: see :func:`index`.
+        progress: see :func:`index`.
+
+    Raises:
+        TypeError: a document is not a str.
+        ValueError: as :func:`index`; the line in the message is the number of the document.
+
+    Example:
+        >>> index_documents(["the cat sat", "the cat ran"]).count("the cat")
+        2
+    """
+    indexer = engine.Indexer(documents="line", errors=errors, threads=integer("threads", threads, 0, 1024))
+    read_sentences(indexer, documents, _report(progress, indexer))
+    return SuffixIndex(indexer.finish())
+
+
+class SuffixIndex:
+    """Every n-gram of some texts, of any length; :func:`index` makes one.
+
+    An n-gram is written as its words, separated by white space, or as a sequence of words. ``</s>`` may stand behind
+    the last word: the end of a document.
+
+    Liu et al., "Infini-gram: Scaling Unbounded n-gram Language Models to a Trillion Tokens" (2024).
+
+    >>> found = index_documents(["the cat sat on the mat", "a dog sat on the mat", "the cat ran"])
+    >>> found.count("sat on the mat"), found.count("the cat sat on the mat </s>"), "the dog" in found
+    (2, 1, False)
+    >>> found.longest_match("my dog sat on the")
+    LongestMatch(text='dog sat on the', length=4, count=1)
+    >>> found.next("my cat sat on the"), found.probability("mat", "my cat sat on the")
+    ([('mat', 1.0)], 1.0)
+    """
+
+    def __init__(self, index: engine.SuffixIndex) -> None:
+        self._index = index
+
+    @property
+    def tokens(self) -> int:
+        """Words of the texts and ends of their documents."""
+        return self._index.tokens
+
+    @property
+    def document_count(self) -> int:
+        """How many documents there are."""
+        return self._index.document_count
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the texts."""
+        return self._index.sources
+
+    @cached_property
+    def vocabulary(self) -> list[str]:
+        """``<unk>``, ``<s>``, ``</s>``, then the words in the order of their coming."""
+        return [self._index.word(i) for i in range(self._index.vocabulary_size)]
+
+    def count(self, ngram: Words) -> int:
+        """How often an n-gram occurs; 0 if it does not.
+
+        Raises:
+            ValueError: it has no word, ``<s>``, or ``</s>`` before its last word.
+        """
+        return int(self._index.counts([_ngram(ngram)])[0])
+
+    def counts(self, ngrams: Iterable[Words]) -> list[int]:
+        """How often each of many n-grams occurs: several times as fast as one after the other.
+
+        Raises:
+            ValueError: as :meth:`count`.
+
+        Example:
+            >>> index_documents(["a b a b"]).counts(["a b", "b a", "b b"])
+            [2, 1, 0]
+        """
+        return self._index.counts([_ngram(ngram) for ngram in ngrams]).tolist()
+
+    def __contains__(self, ngram: Words) -> bool:
+        """Whether an n-gram occurs."""
+        return self.count(ngram) > 0
+
+    def document_frequency(self, ngram: Words) -> int:
+        """In how many documents an n-gram occurs.
+
+        Raises:
+            ValueError: as :meth:`count`.
+        """
+        return len(self._index.documents(_ngram(ngram))[0])
+
+    def longest_match(self, context: Words) -> LongestMatch:
+        """The most last words of a context that occur side by side.
+
+        Raises:
+            ValueError: the context has ``<s>`` or ``</s>``.
+
+        Example:
+            >>> index_documents(["a b c", "b c d"]).longest_match("x y b c")
+            LongestMatch(text='b c', length=2, count=2)
+        """
+        words = _context(context)
+        length, count = self._index.longest_match(words)
+        return LongestMatch(" ".join(words[len(words) - length :]), length, count)
+
+    def continuations(self, context: Words) -> list[tuple[str, int]]:
+        """The words that occur after a context as a whole, with their counts, the most frequent first.
+
+        Args:
+            context: any number of words. Of none, all words occur after it.
+
+        Raises:
+            ValueError: the context has ``<s>`` or ``</s>``.
+
+        Example:
+            >>> index_documents(["a b c d", "a b d", "b d"]).continuations("a b")
+            [('c', 1), ('d', 1)]
+        """
+        words, counts = self._index.followers(_context(context))
+        return [(self._index.word(int(words[i])), int(counts[i])) for i in _by_count(counts)]
+
+    def next(self, context: Words = "", k: int = 10) -> list[tuple[str, float]]:
+        """The words that come next in the texts after the longest end of a context that occurs there.
+
+        Args:
+            context: any number of words.
+            k: how many, at most.
+
+        Returns:
+            The k most frequent ones with their share, which is P(word | context).
+
+        Raises:
+            ValueError: the context has ``<s>`` or ``</s>``; ``k`` is negative.
+
+        Example:
+            >>> index_documents(["a b c", "a b c", "a b d"]).next("zz b", k=1)
+            [('c', 0.666...)]
+        """
+        words, k = _context(context), integer("k", k, 0, 2**63)
+        length, count = self._index.longest_match(words)
+        found, counts = self._index.followers(words[len(words) - length :])
+        return [(self._index.word(int(found[i])), int(counts[i]) / count) for i in _by_count(counts)[:k]]
+
+    def probability(self, word: str, context: Words = "") -> float:
+        """P(word | context): its share of what follows the longest end of the context that occurs.
+
+        It is 0 for most words after a long context: this says what the texts have, and is no smoothed model.
+
+        Args:
+            word: one word; ``</s>`` for the end of the document.
+            context: any number of words.
+
+        Raises:
+            ValueError: ``word`` is not one word; the context has ``<s>`` or ``</s>``.
+
+        Example:
+            >>> index_documents(["a b c", "a b d"]).probability("c", "a b")
+            0.5
+        """
+        asked, words = _ngram(word), _context(context)
+        if len(asked) != 1:
+            raise ValueError(f"expected one word, got {word!r}")
+        length, count = self._index.longest_match(words)
+        return int(self._index.counts([[*words[len(words) - length :], *asked]])[0]) / count
+
+    def occurrences(self, ngram: Words, limit: int | None = 10) -> list[Occurrence]:
+        """Where an n-gram stands.
+
+        Args:
+            ngram: any number of words.
+            limit: only the first ones, in the order of reading; None: all.
+
+        Raises:
+            ValueError: as :meth:`count`; ``limit`` is negative.
+
+        Example:
+            >>> [found.around(1) for found in index_documents(["a b", "x b c"]).occurrences("b")]
+            ['a [b]', 'x [b] c']
+        """
+        words = _ngram(ngram)
+        if limit is not None and integer("limit", limit, 0, 2**63) == 0:
+            return []
+        return [self._occurrence(int(i), len(words)) for i in self._index.occurrences(words, limit or 0)]
+
+    def documents(self, ngram: Words, limit: int | None = 10) -> list[FoundDocument]:
+        """The documents that an n-gram stands in.
+
+        Args:
+            ngram: any number of words.
+            limit: only the first ones, in the order of reading; None: all.
+
+        Raises:
+            ValueError: as :meth:`count`; ``limit`` is negative.
+
+        Example:
+            >>> for found in index_documents(["a b a", "x", "b a"]).documents("a"):
+            ...     print(found.document, found.count, found.first.around())
+            0 2 [a] b a
+            2 1 b [a]
+        """
+        words = _ngram(ngram)
+        some = None if limit is None else integer("limit", limit, 0, 2**63)
+        rows = zip(*(numbers[:some].tolist() for numbers in self._index.documents(words)), strict=True)
+        return [FoundDocument(i, n, self._occurrence(first, len(words))) for i, n, first in rows]
+
+    def document(self, number: int) -> str:
+        """The words of a document.
+
+        Raises:
+            ValueError: there is no such document.
+
+        Example:
+            >>> index_documents(["a b", "c"]).document(0)
+            'a b'
+        """
+        begin, end = self._index.document(integer("number", number, 0, self.document_count - 1))
+        return " ".join(self._index.words(begin, end - 1))
+
+    def match_lengths(self, text: str, *, errors: str = "strict", threads: int = 0) -> NDArray[np.uint64]:
+        """For each word of a text, how many words from it on occur side by side.
+
+        Args:
+            text: words between ASCII white space.
+            errors: see :func:`index`.
+            threads: 0: one for each processor.
+
+        Returns:
+            [words] lengths; 0 for a word that does not occur.
+
+        Raises:
+            ValueError: as :meth:`contamination`.
+
+        Example:
+            >>> index_documents(["a b c", "c d"]).match_lengths("b c d x").tolist()
+            [2, 2, 1, 0]
+        """
+        return self._matcher_of(text, errors).lengths(integer("threads", threads, 0, 1024))
+
+    def contamination(
+        self,
+        texts: Source | Iterable[Source],
+        min_length: int = 8,
+        *,
+        errors: str = "strict",
+        threads: int = 0,
+    ) -> Contamination:
+        r"""Looks for what a text and the index have in common: every match of at least so many words.
+
+        A match goes on over the ends of lines of the text, as in an index whose documents are files.
+
+        Args:
+            texts: as for :func:`index`: files, not words.
+            min_length: words of the shortest match that counts.
+            errors: what is done about invalid UTF-8 in the text, see :func:`index`.
+            threads: 0: one for each processor.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: ``min_length`` is less than 1; what :func:`index` refuses of a text.
+
+        Example:
+            >>> import io
+            >>> test = io.BytesIO(b"he said that\nthe cat sat on the mat today\n")
+            >>> report = index_documents(["the cat sat on the mat"]).contamination(test, min_length=5)
+            >>> report.coverage
+            0.6
+            >>> [(span.line, span.text, span.example.document) for span in report.spans]
+            [(2, 'the cat sat on the mat', 0)]
+        """
+        matcher = engine.Matcher(self._index, errors=errors)
+        read_sources(matcher, texts, lambda: None)
+        return self._contamination(matcher, min_length, threads)
+
+    def contamination_of(
+        self, text: str, min_length: int = 8, *, errors: str = "strict", threads: int = 0
+    ) -> Contamination:
+        """As :meth:`contamination`, of a text in memory.
+
+        Args:
+            text: words between ASCII white space.
+            min_length: words of the shortest match that counts.
+            errors: see :meth:`contamination`.
+            threads: 0: one for each processor.
+
+        Raises:
+            ValueError: as :meth:`contamination`.
+        """
+        return self._contamination(self._matcher_of(text, errors), min_length, threads)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a file that :func:`fastlm.ngram.load` maps into memory.
+
+        It is written under another name and renamed at the end, so that the file is never a part of one.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._index.save(os.fsencode(path))
+
+    def __repr__(self) -> str:
+        return f"<SuffixIndex: {self.tokens:,} tokens, {self.document_count:,} documents>"
+
+    def _occurrence(self, position: int, length: int) -> Occurrence:
+        document = self._index.document_of(position)
+        source, line, _ = self._index.place_of(position)
+        begin, _ = self._index.document(document)
+        return Occurrence(document, position - begin, source, line, length, self._index, position)
+
+    def _matcher_of(self, text: str, errors: str) -> engine.Matcher:
+        if not isinstance(text, str):
+            raise TypeError(f"expected a text as a str, got {text!r}")
+        matcher = engine.Matcher(self._index, errors=errors)
+        matcher.begin("text")
+        matcher.add(text.encode(errors="surrogatepass"))  # they are invalid UTF-8, for which there is a policy
+        return matcher
+
+    def _contamination(self, matcher: engine.Matcher, min_length: int, threads: int) -> Contamination:
+        least = integer("min_length", min_length, 1, 2**63)
+        words, covered, longest, spans = matcher.contamination(least, integer("threads", threads, 0, 1024))
+        found = [
+            MatchedSpan(source, line, begin, length, count, self._occurrence(example, length))
+            for source, line, begin, length, count, example in spans
+        ]
+        return Contamination(words, covered, longest, least, found)
+
+
+def _ngram(text: Words) -> list[str]:
+    words = words_of(text)
+    if not words:
+        raise ValueError("expected an n-gram of at least one word, got none")
+    if BEGIN in words:
+        raise ValueError(f"an index has no {BEGIN!r}, only {END!r} at the end of a document; got {text!r}")
+    if END in words[:-1]:
+        raise ValueError(f"an n-gram lies in one document: {END!r} only as its last word; got {text!r}")
+    return words
+
+
+def _context(text: Words) -> list[str]:
+    words = words_of(text)
+    if BEGIN in words or END in words:
+        raise ValueError(f"a context lies in one document: no {BEGIN!r}, no {END!r}; got {text!r}")
+    return words
+
+
+def _by_count(counts: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return np.argsort(-counts.astype(np.int64), kind="stable")
+
+
+def _report(progress: Callable[[int], object] | None, indexer: engine.Indexer) -> Callable[[], object]:
+    return (lambda: None) if progress is None else (lambda: progress(indexer.tokens))
