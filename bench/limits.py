@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-import fastlm  # noqa: F401  (loads the operators)
+import fastlm
 
 _CACHES = (256 << 10, 2 << 20, 16 << 20, 256 << 20)  # bytes a thread: two levels of cache, a large one, memory
 
@@ -33,6 +33,7 @@ class Limits:
 def measure(threads: int) -> Limits:
     """Measures the limits for torch's current number of threads; takes about a second."""
     assert threads == torch.get_num_threads()
+    assert fastlm.status.isa  # asking loads the operators
     ops = torch.ops.fastlm
 
     def best(tries: int, rate: Callable[[], float]) -> float:

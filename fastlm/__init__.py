@@ -1,30 +1,61 @@
 """Fast recurrent and n-gram language models for PyTorch, each result checked against a slow reference.
 
+Each part is loaded when it is first asked for, so that the n-gram models start without torch. The operators of
+``torch.ops.fastlm`` are there after ``import fastlm.ops``.
+
 >>> import torch, fastlm
 >>> rnn = fastlm.RNN(10, 20)  # instead of torch.nn.RNN
 >>> output, h_n = rnn(torch.randn(5, 3, 10))
 """
 
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
-
-from fastlm import nn, ops, reference
-from fastlm._checked import CheckError, checked
-from fastlm._library import status
-from fastlm.nn import *  # noqa: F403
-from fastlm.nn import __all__ as _modules
-
-if TYPE_CHECKING:
-    from fastlm import lm, ngram
 
 __version__ = "0.1.0"
 
-__all__ = ["CheckError", "checked", "lm", "ngram", "nn", "ops", "reference", "status", *_modules]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "CheckError",
+    "Dropout",
+    "GRUCell",
+    "IndRNN",
+    "IndRNNCell",
+    "LSTMCell",
+    "RNNCell",
+    "checked",
+    "dropout",
+    "lm",
+    "ngram",
+    "nn",
+    "ops",
+    "quantize_",
+    "reference",
+    "replace_",
+    "status",
+]
+
+if TYPE_CHECKING:
+    from fastlm import lm, ngram, nn, ops, reference
+    from fastlm._checked import CheckError, checked
+    from fastlm._library import status
+    from fastlm.nn.cells import GRUCell, IndRNNCell, LSTMCell, RNNCell
+    from fastlm.nn.dropout import Dropout, dropout
+    from fastlm.nn.quantize import quantize_
+    from fastlm.nn.replace import replace_
+    from fastlm.nn.rnn import GRU, LSTM, RNN, IndRNN
+else:  # hidden from type checkers, which would take it to have every name
+    _parts = ("lm", "ngram", "nn", "ops", "reference")
+    _homes = {"CheckError": "_checked", "checked": "_checked", "status": "_library"}  # of all others: nn
+
+    def __getattr__(name):
+        """Loads a public name when it is first asked for; then it is here as any other."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{name if name in _parts else _homes.get(name, 'nn')}")
+        return globals().setdefault(name, module if name in _parts else getattr(module, name))
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Loads the language models when they are first asked for: the layers need neither."""
-    if name in ("lm", "ngram"):
-        return import_module(f"fastlm.{name}")
-    raise AttributeError(f"module 'fastlm' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

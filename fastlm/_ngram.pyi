@@ -3,7 +3,7 @@
 Words are ids: 0 ``<unk>``, 1 ``<s>``, 2 ``</s>``, then the vocabulary. Everything that takes long releases the GIL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,49 @@ class Evaluation:
     log10_unknown: float
     """Sum over the others."""
 
+class ArpaReader:
+    """An ARPA file that comes in blocks of bytes."""
+
+    def __init__(
+        self, *, vocabulary: Sequence[str] | None = None, memory: int = 1 << 30, folder: str | bytes = ""
+    ) -> None: ...
+    def begin(self, source: str) -> None:
+        """The name of the file; a reader reads one."""
+    def add(self, block: bytes) -> None:
+        """More of it, cut anywhere."""
+    def finish(self) -> ArpaModel:
+        """The file has ended: what it says, sorted and complete."""
+
+class ArpaModel:
+    counts: list[int]
+    """N-grams of order 1, 2, ..."""
+    vocabulary: list[str]
+    unknown_missing: bool
+    """``<unk>`` was not there and got log10 probability -100."""
+    lacking: int
+    """Words of the given vocabulary that were not there and got the probability of ``<unk>``."""
+    rounded: int
+    """Log10 probabilities a little above 0 that were taken as 0."""
+    inserted: list[int]
+    """N-grams of order 1, 2, ... that were missing though others begin or end with them."""
+
+    def blocks(self, order: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]]:
+        """N-grams of an order, sorted: [size, order] words, and [size] log10 probabilities and backoffs."""
+    def nodes(
+        self, order: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.float32], NDArray[np.float32]]:
+        """Of each n-gram of an order, sorted: last word, n-grams that continue it, log10 probability, backoff."""
+    def write(self, sink: Callable[[bytes], object]) -> None: ...
+
+class ArpaWriter:
+    """Gives an ARPA file to a sink, block by block."""
+
+    def __init__(self, words: Sequence[str], counts: Sequence[int], sink: Callable[[bytes], object]) -> None: ...
+    def add(self, ngrams: NDArray[np.uint32], probability: NDArray[np.float32], backoff: NDArray[np.float32]) -> None:
+        """Some n-grams of order 1, then of order 2, ..."""
+    def finish(self) -> None:
+        """All have come."""
+
 def load(path: str | bytes, verify: bool = True) -> Table | Model:
     """Maps a file into memory; `verify` reads it once, for its checksum and its structure."""
 
@@ -116,6 +159,8 @@ class SuffixIndex:
     vocabulary_size: int
     """Words, the three special ones included."""
     sources: list[str]
+    tokenization: str
+    """How the texts became words: what was set, which a file keeps."""
 
     def word(self, id: int) -> str: ...
     def words(self, begin: int, end: int) -> list[str]:

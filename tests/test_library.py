@@ -30,12 +30,12 @@ def test_the_best_level_is_the_default():
 
 
 def test_an_unknown_level_is_refused():
-    result = python("import fastlm", FASTLM_ISA="v9")
+    result = python("import fastlm.nn", FASTLM_ISA="v9")
     assert "ImportError: fastlm: FASTLM_ISA=v9, but this CPU can run " in result.stderr
 
 
 def test_a_missing_library_says_how_to_get_it():
-    code = "import pathlib; pathlib.Path.exists = lambda self: False; import fastlm"
+    code = "import pathlib; pathlib.Path.exists = lambda self: False; from fastlm import LSTM"
     result = python(code)
     assert "ImportError: fastlm: no CPU library for " in result.stderr
     assert "pip install --no-build-isolation" in result.stderr

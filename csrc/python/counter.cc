@@ -2,6 +2,7 @@
 #include "../core/ngram/counter.h"
 
 #include "../core/ngram/evaluator.h"
+#include "../core/ngram/file.h"
 #include "engine.h"
 
 namespace fastlm::python {
@@ -18,17 +19,51 @@ struct Evaluator {
       : model(std::move(model)), evaluator(*this->model, ngram::invalid_utf8_policy(errors)) {}
 };
 
+// The table as a file, without ever being in memory; returns the bytes of temporary files.
+uint64_t count_to_file(Counter& counter, const std::string& path) {
+  const Unlocked unlocked;
+  ngram::FileSink file(path);
+  const ngram::Counted counted = counter.count(false, poll_signals);
+  ngram::put_corpus(file, counted.corpus, counted.vocabulary);
+  ngram::write_trie(file, counted.levels);
+  file.finish();
+  return counted.bytes_on_disk;
+}
+
+// The same for a model; counts: a file for the table too.
+uint64_t build(Counter& counter, const std::string& path, const std::string& smoothing, const ngram::Choices& choices,
+               const std::vector<uint64_t>& prune, bool compact, const std::optional<std::string>& counts) {
+  const Unlocked unlocked;
+  const ngram::Estimation estimation{smoothing, choices, prune,
+                                     compact ? ngram::Layout::kCompact : ngram::Layout::kFast};
+  const bool adjusted = ngram::smoothing_kind(smoothing).adjusted;
+  ngram::FileSink file(path);
+  const ngram::Counted counted = counter.count(adjusted, poll_signals);
+  if (counts) {
+    ngram::FileSink table(*counts);
+    ngram::put_corpus(table, counted.corpus, counted.vocabulary);
+    ngram::write_trie(table, counted.levels);
+    table.finish();
+  }
+  ngram::put_corpus(file, counted.corpus, counted.vocabulary);
+  ngram::estimate(file, counted.levels, estimation, {.poll = poll_signals});
+  file.finish();
+  return counted.bytes_on_disk;
+}
+
 }  // namespace
 
 void add_counter(py::module_& m) {
   py::class_<Counter>(m, "Counter")
       .def(py::init([](int order, std::optional<std::vector<std::string>> vocabulary, uint64_t min_count,
-                       uint64_t max_vocabulary, const std::string& errors, int threads) {
+                       uint64_t max_vocabulary, const std::string& errors, int threads, uint64_t memory,
+                       std::string temp_dir) {
              return Counter({order, std::move(vocabulary), min_count, max_vocabulary,
-                             ngram::invalid_utf8_policy(errors), threads});
+                             ngram::invalid_utf8_policy(errors), threads, memory, std::move(temp_dir)});
            }),
            py::arg("order"), py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("min_count") = 1,
-           py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("threads") = 0)
+           py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("threads") = 0, py::arg("memory") = 0,
+           py::arg("temp_dir") = "")
       .def("begin", &Counter::begin, py::arg("source"))
       .def(
           "add",
@@ -39,10 +74,14 @@ void add_counter(py::module_& m) {
           },
           py::arg("block"))
       .def_property_readonly("tokens", &Counter::tokens)
-      .def("finish", [](Counter& counter) {
-        const Unlocked unlocked;
-        return std::make_shared<ngram::Table>(counter.finish(poll_signals));
-      });
+      .def("finish",
+           [](Counter& counter) {
+             const Unlocked unlocked;
+             return std::make_shared<ngram::Table>(counter.finish(poll_signals));
+           })
+      .def("count", count_to_file, py::arg("path"))
+      .def("build", build, py::arg("path"), py::arg("smoothing"), py::arg("parameters"), py::arg("prune"),
+           py::arg("compact"), py::arg("counts") = py::none());
 
   py::class_<Evaluator>(m, "Evaluator")
       .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")

@@ -27,6 +27,7 @@ inline void poll_signals() {
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
+void add_arpa(py::module_& m);
 void add_counter(py::module_& m);
 void add_table(py::module_& m);
 void add_model(py::module_& m);

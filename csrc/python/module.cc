@@ -18,5 +18,6 @@ PYBIND11_MODULE(_ngram, m) {
   python::add_table(m);
   python::add_model(m);
   python::add_counter(m);
+  python::add_arpa(m);
   python::add_suffix(m);
 }

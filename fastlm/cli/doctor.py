@@ -7,16 +7,11 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
 import fastlm
-from fastlm import _selftest
 
 _REBUILD = "rebuild: pip install --no-build-isolation --force-reinstall --no-deps <the source folder>"
 
@@ -45,6 +40,9 @@ def doctor(
 
 
 def _print(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console()
     table = Table(box=None, padding=(0, 1), show_header=False)
     for finding in findings:
@@ -56,6 +54,10 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _versions() -> Iterator[Finding]:
+    from importlib import metadata  # as torch, not above: the other commands would wait for it
+
+    import torch
+
     yield Finding("fastlm", fastlm.__version__)
     yield Finding("Python", f"{platform.python_version()} on {platform.platform()}")
     yield Finding("torch", f"{torch.__version__}, {torch.get_num_threads()} threads of {os.cpu_count()} processors")
@@ -87,6 +89,8 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _cuda() -> Iterator[Finding]:
+    import torch
+
     built, usable = fastlm.status.cuda, torch.cuda.is_available()
     advice, ok = "", True
     if usable and built != "loaded":
@@ -100,6 +104,10 @@ def _cuda() -> Iterator[Finding]:
 
 
 def _operators() -> Iterator[Finding]:
+    import torch
+
+    from fastlm import _selftest
+
     devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() and fastlm.status.cuda == "loaded" else [])
     for device in devices:
         for outcome in _selftest.run(device):

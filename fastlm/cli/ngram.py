@@ -17,6 +17,7 @@ from fastlm.cli.ngram_console import (
     print_json,
     progress,
 )
+from fastlm.ngram.inputs import sources_of
 
 app = typer.Typer(
     cls=OneLineErrors, help="Count n-grams of a text, estimate a model, ask it, sample from it.", no_args_is_help=True
@@ -48,7 +49,9 @@ Utf8Errors = Annotated[
 def build(
     corpus: Annotated[
         list[str],
-        typer.Argument(help="Text files, also .gz .zst .bz2 .xz; - is standard input. A line is a sentence."),
+        typer.Argument(
+            help="Text files, folders, patterns; also .gz .zst .bz2 .xz; - is standard input. A line is a sentence."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model.", show_default=False)],
     order: Annotated[int, typer.Option("--order", "-n", min=1, max=32, help="Words of the longest n-grams.")] = 3,
@@ -73,6 +76,7 @@ def build(
     words = None if vocabulary is None else _read_vocabulary(vocabulary)
     if words is not None and (min_count > 1 or max_vocabulary > 0):
         raise typer.BadParameter("--vocabulary gives the words; --min-count and --max-vocabulary cannot choose them")
+    corpus = [str(file) for file in sources_of(corpus)]
     _check_output(output, corpus)
     with progress() as report:
         table = ngram.count(

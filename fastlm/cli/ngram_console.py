@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from fastlm import ngram
@@ -111,6 +110,8 @@ def _finite(data: Any) -> Any:
 @contextmanager
 def progress() -> Iterator[Callable[[int], object] | None]:
     """What :func:`fastlm.ngram.count` calls with the tokens so far; None unless standard error is a terminal."""
+    from rich.console import Console  # as long to load as all the rest: only where something is counted
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None

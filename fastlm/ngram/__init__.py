@@ -14,6 +14,7 @@ from fastlm.ngram.files import load
 from fastlm.ngram.model import Evaluation, Model, WordScore
 from fastlm.ngram.search import Contamination, SuffixIndex, index, index_documents
 from fastlm.ngram.table import Table
+from fastlm.ngram.tokenization import Tokenization
 
 __all__ = [
     "Contamination",
@@ -22,6 +23,7 @@ __all__ = [
     "Model",
     "SuffixIndex",
     "Table",
+    "Tokenization",
     "WordScore",
     "count",
     "count_sentences",

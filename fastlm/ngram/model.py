@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import BEGIN, BEGIN_ID, END, END_ID, UNKNOWN_ID, Words, integer, words_of
+from fastlm.ngram._engine import BEGIN, BEGIN_ID, END, END_ID, UNKNOWN_ID, Words, integer
+from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
 from fastlm.ngram.table import Table
-from fastlm.ngram.text import Source, read_sentences, read_sources
+from fastlm.ngram.tokenization import Tokenization
 
 
 class WordScore(NamedTuple):
@@ -93,14 +94,18 @@ class Model:
     [('cat', 1.0)]
     """
 
-    def __init__(self, model: engine.Model) -> None:
+    tokenization: Tokenization
+    """How text becomes tokens here: as that of which the table was counted. Lists of tokens are taken as they are."""
+
+    def __init__(self, model: engine.Model, tokenization: Tokenization | None = None) -> None:
         self._model = model
+        self.tokenization = tokenization or Tokenization()
         self._table = model.table
 
     @property
     def table(self) -> Table:
         """The counts that the probabilities are made of."""
-        return Table(self._table)
+        return Table(self._table, self.tokenization)
 
     @property
     def order(self) -> int:
@@ -135,7 +140,7 @@ class Model:
             [WordScore(word='a', log10=0.0, order=2, unknown=False),
              WordScore(word='</s>', log10=-inf, order=1, unknown=False)]
         """
-        words = [*_sentence(sentence), *([END] if eos else [])]
+        words = [*_sentence(self.tokenization.words(sentence)), *([END] if eos else [])]
         ids = self._ids(words)
         log10, order = self._model.score(ids, [BEGIN_ID] if bos else [])
         return [
@@ -151,7 +156,7 @@ class Model:
         """P(word | context).
 
         Args:
-            word: or ``</s>``, for the end of the sentence.
+            word: one token, or ``</s>``, for the end of the sentence.
             context: the words before, of which the last ``order - 1`` matter; ``<s>`` as the first word stands for
                 the begin of a sentence.
 
@@ -165,10 +170,12 @@ class Model:
             >>> round(model.probability("a", "<s>"), 6)
             0.5
         """
-        words = words_of(word)
+        words = self.tokenization.words(word)
+        if len(words) != 1 and self._table.id(word):  # a token, as next() gives them, need not be text
+            words = [word]
         if len(words) != 1 or words == [BEGIN]:
             raise ValueError(f"expected one word that can follow, got {word!r}")
-        log10, _ = self._model.score(self._ids(words), self._ids(_context(context)))
+        log10, _ = self._model.score(self._ids(words), self._ids(_context(self.tokenization.words(context))))
         return float(10.0 ** log10[0].astype(np.float64))
 
     def distribution(self, context: Words = ()) -> NDArray[np.float32]:
@@ -182,7 +189,7 @@ class Model:
         Raises:
             ValueError: as :meth:`probability`.
         """
-        return self._model.distribution(self._ids(_context(context)))
+        return self._model.distribution(self._ids(_context(self.tokenization.words(context))))
 
     def next(self, context: Words = (), k: int = 10) -> list[tuple[str, float]]:
         """The words that most probably come next, with their probabilities, the most probable first.
@@ -242,7 +249,7 @@ class Model:
             >>> ngram.count_sentences(["a b c"], order=2).estimate("maximum-likelihood").generate("a")
             'a b c'
         """
-        words = _sentence(prompt)
+        words = _sentence(self.tokenization.words(prompt))
         start = [*([BEGIN_ID] if bos else []), *self._ids(words)]
         drawn = self._model.generate(
             start,
@@ -251,13 +258,24 @@ class Model:
             integer("top_k", top_k, 0, 2**63 - 1),
             secrets.randbits(64) if seed is None else integer("seed", seed, 0, 2**64 - 1),
         )
-        return " ".join([*words, *(self._table.word(i) for i in drawn if i != END_ID)])
+        return self.tokenization.text([*words, *(self._table.word(i) for i in drawn if i != END_ID)])
 
-    def perplexity(self, texts: Source | Iterable[Source], *, errors: str = "strict") -> Evaluation:
+    def perplexity(
+        self,
+        texts: Texts,
+        *,
+        column: str | None = None,
+        vocabulary: Iterable[str] | None = None,
+        end_id: int | None = None,
+        errors: str = "strict",
+    ) -> Evaluation:
         """How well the model foretells a text: its perplexity, with and without unknown words.
 
         Args:
             texts: as for :func:`fastlm.ngram.count`, from which the text should not be a part.
+            column: of Parquet, Arrow and JSON Lines, as for :func:`fastlm.ngram.count`.
+            vocabulary: the words of ids.
+            end_id: the id that ends a sentence.
             errors: what is done about invalid UTF-8, as for :func:`fastlm.ngram.count`.
 
         Raises:
@@ -272,23 +290,22 @@ class Model:
             2.0
         """
         evaluator = engine.Evaluator(self._model, errors=errors)
-        read_sources(evaluator, texts, lambda: None)
+        words = None if vocabulary is None else list(vocabulary)
+        read_sources(evaluator, texts, lambda: None, Format(self.tokenization, errors, column, words, end_id))
         return _evaluation(evaluator.finish())
 
-    def perplexity_of(self, sentences: Iterable[str], *, errors: str = "strict") -> Evaluation:
+    def perplexity_of(self, sentences: Iterable[Words], *, errors: str = "strict") -> Evaluation:
         """The same of sentences in memory.
 
         Args:
-            sentences: each a str, its words between ASCII white space.
+            sentences: each a str, to be tokenised, or a list of tokens.
             errors: as for :meth:`perplexity`.
 
         Raises:
-            TypeError: a sentence is not a str.
+            TypeError: a sentence is neither.
             ValueError: as :meth:`perplexity`.
         """
-        evaluator = engine.Evaluator(self._model, errors=errors)
-        read_sentences(evaluator, sentences, lambda: None)
-        return _evaluation(evaluator.finish())
+        return self.perplexity(Sentences(sentences), errors=errors)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file, counts and probabilities, that :func:`fastlm.ngram.load` maps into memory.
@@ -308,18 +325,16 @@ class Model:
         return [self._table.id(word) for word in words]
 
 
-def _sentence(text: Words) -> list[str]:
-    words = words_of(text)
+def _sentence(words: list[str]) -> list[str]:
     for word in words:
         if word in (BEGIN, END):
-            raise ValueError(f"{word!r} is reserved for the bounds of a sentence; leave it out of {text!r}")
+            raise ValueError(f"{word!r} is reserved for the bounds of a sentence; leave it out of {words!r}")
     return words
 
 
-def _context(text: Words) -> list[str]:
-    words = words_of(text)
+def _context(words: list[str]) -> list[str]:
     if END in words or BEGIN in words[1:]:
-        raise ValueError(f"a context lies in one sentence: no {END!r}, {BEGIN!r} only as its first word; got {text!r}")
+        raise ValueError(f"a context lies in one sentence: no {END!r}, {BEGIN!r} only as its first word; got {words!r}")
     return words
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, words_of
+from fastlm.ngram.tokenization import Tokenization
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
@@ -37,8 +38,12 @@ class Table:
     [('<s> the', 2), ('the cat', 2)]
     """
 
-    def __init__(self, table: engine.Table) -> None:
+    tokenization: Tokenization
+    """How the text became tokens. The words of an n-gram are tokens: ``table[table.tokenization.tokens(text)]``."""
+
+    def __init__(self, table: engine.Table, tokenization: Tokenization | None = None) -> None:
         self._table = table
+        self.tokenization = tokenization or Tokenization()
 
     @property
     def order(self) -> int:
@@ -191,7 +196,7 @@ class Table:
         if discount_fallback:
             values["discount_fallback"] = numbers(_FALLBACK if discount_fallback is True else discount_fallback)
         thresholds = [integer("prune", n, 0, 2**64 - 1) for n in prune]
-        return Model(self._table.estimate(smoothing, values, thresholds, compact))
+        return Model(self._table.estimate(smoothing, values, thresholds, compact), self.tokenization)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.

@@ -1,93 +1,67 @@
-"""Texts as blocks of bytes: files, plain or compressed, standard input, open files, sentences in memory."""
+"""Texts as blocks of bytes: files, plain or compressed, patterns, folders, standard input, open files."""
 
 from __future__ import annotations
 
 import bz2
+import errno
+import glob
 import lzma
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import BinaryIO, Protocol
 
-Source = str | os.PathLike[str] | BinaryIO
-"""A path, ``"-"`` for standard input, or a file that is open for reading bytes."""
+Path = str | os.PathLike[str]
+"""Of a file or a folder, a pattern of several, or ``"-"`` for standard input."""
 
 _BLOCK = 1 << 18
-_SENTENCES_IN_A_BLOCK = 4096
 
 
-class Reader(Protocol):
-    """What takes a text: fastlm._ngram's Counter and Evaluator."""
+def paths_of(path: Path) -> list[str]:
+    """The files that a path means: itself, those below a folder, or those that a pattern matches, sorted.
 
-    def begin(self, source: str) -> None:
-        """What follows is a new text of this name."""
-
-    def add(self, block: bytes) -> None:
-        """More of it."""
-
-
-def sources_of(texts: Source | Iterable[Source]) -> list[Source]:
-    """One source or several, as a list.
-
-    >>> sources_of("a.txt"), sources_of(["a.txt", "-"])
-    (['a.txt'], ['a.txt', '-'])
+    Names that begin with a dot are left out of folders, and of patterns unless these name the dot.
 
     Raises:
-        ValueError: there is none.
+        OSError: there is no such file, none matches the pattern, or none is in the folder.
     """
-    if isinstance(texts, str | os.PathLike) or hasattr(texts, "read"):
-        return [texts]  # type: ignore[list-item]
-    sources = list(texts)  # type: ignore[arg-type]
-    if not sources:
-        raise ValueError("expected at least one text, got none")
-    return sources  # type: ignore[return-value]
+    name = os.fspath(path)
+    if name == "-":
+        return [name]
+    if not os.path.lexists(name) and glob.has_magic(name):
+        found = sorted(glob.glob(name, recursive=True))
+        files = [file for match in found for file in (_files_below(match) if os.path.isdir(match) else [match])]
+        if not files:
+            raise FileNotFoundError(errno.ENOENT, "No file matches this pattern", name)
+        return list(dict.fromkeys(files))  # "**" matches a folder and what is in it
+    if not os.path.isdir(name):
+        os.stat(name)  # a missing file is found now, not after hours of counting others
+        return [name]
+    files = _files_below(name)
+    if not files:
+        raise FileNotFoundError(errno.ENOENT, "No file in this folder", name)
+    return files
 
 
-def read_sources(reader: Reader, texts: Source | Iterable[Source], after_block: Callable[[], object]) -> None:
-    """Gives every text to the reader, block by block.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: compressed data is damaged or truncated, or what the reader refuses.
-        ModuleNotFoundError: Zstandard's data without the package zstandard.
-    """
-    for source in sources_of(texts):
-        with _opened(source) as (name, file):
-            reader.begin(name)
-            for block in _plain(_blocks(name, file), name):
-                reader.add(block)
-                after_block()
+def _files_below(folder: str) -> list[str]:
+    files: list[str] = []
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = (os.path.join(parent, name) for name in names if not name.startswith("."))
+        files += [file for file in below if os.path.isfile(file)]
+    return sorted(files)
 
 
-def read_sentences(reader: Reader, sentences: Iterable[str], after_block: Callable[[], object]) -> None:
-    """Gives sentences from memory to the reader, each as a line. A line end inside of one is white space.
-
-    Raises:
-        TypeError: a sentence is not a str.
-        ValueError: what the reader refuses; its line is the number of the sentence.
-    """
-    if isinstance(sentences, str):
-        raise TypeError("expected several sentences, got one str; put it into a list")
-    reader.begin("sentences")
-    lines: list[bytes] = []
-    for sentence in sentences:
-        if not isinstance(sentence, str):
-            raise TypeError(f"expected each sentence as a str, got {sentence!r}")
-        # surrogates become invalid UTF-8, for which the reader has a policy
-        lines.append(sentence.replace("\n", " ").encode(errors="surrogatepass"))
-        if len(lines) == _SENTENCES_IN_A_BLOCK:
-            reader.add(b"\n".join(lines) + b"\n")
-            after_block()
-            lines.clear()
-    reader.add(b"".join(line + b"\n" for line in lines))
-    after_block()
+def _raise(error: OSError) -> None:
+    raise error
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[tuple[str, BinaryIO]]:
+def opened(source: Path | BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    """The name of a source, for messages, and its bytes."""
     if not isinstance(source, str | os.PathLike):
         yield str(getattr(source, "name", "open file")), source
     elif os.fspath(source) == "-":
@@ -95,6 +69,17 @@ def _opened(source: Source) -> Iterator[tuple[str, BinaryIO]]:
     else:
         with open(source, "rb") as file:
             yield os.fsencode(source).decode(errors="replace"), file
+
+
+def blocks_of(name: str, file: BinaryIO) -> Iterator[bytes]:
+    """What is in a file, decompressed if its first bytes say that it is compressed. The first block has them.
+
+    Raises:
+        ValueError: compressed data is damaged or truncated.
+        TypeError: the file is open for text.
+        ModuleNotFoundError: Zstandard's data without the package zstandard.
+    """
+    return _plain(_blocks(name, file), name)
 
 
 def _blocks(name: str, file: BinaryIO) -> Iterator[bytes]:

@@ -114,7 +114,7 @@ class TestBuild:
         ("arguments", "status", "message"),
         [
             (["nothing.txt"], 1, "nothing.txt: No such file or directory"),
-            (["."], 1, "Is a directory"),
+            (["*.missing"], 1, "*.missing: No file matches this pattern"),
             (["empty"], 1, "the corpus is empty: expected at least one word"),
             (["latin1.txt"], 1, "latin1.txt:2: invalid UTF-8: byte 233 in a word; errors='replace' or 'ignore'"),
             (["binary"], 1, "binary:1: byte 0: this is not a text"),
@@ -138,6 +138,8 @@ class TestBuild:
             (["corpus.txt", "--delta", "1"], 2, "--delta is not a parameter of backoff"),
             (["corpus.txt", "--errors", "maybe"], 2, "--errors"),
             (["corpus.txt", "--output", "corpus.txt"], 2, "--output would overwrite the text corpus.txt"),
+            (["corpus.*", "--output", "corpus.txt"], 2, "--output would overwrite the text corpus.txt"),
+            ([".", "--output", "empty"], 2, "--output would overwrite the text empty"),
             (["corpus.txt", "--output", "."], 2, "--output must be a file, and . is a folder"),
             (["corpus.txt", "--output", "no/model"], 2, "the folder of --output no/model does not exist"),
             ([], 2, "corpus"),

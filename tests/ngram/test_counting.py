@@ -150,8 +150,10 @@ def test_the_least_and_the_greatest_order(order):
     ],
 )
 def test_refused_values(arguments, message):
+    options = dict(arguments)
+    sentences = options.pop("sentences", ["a b"])
     with pytest.raises(ValueError, match=message):
-        ngram.count_sentences(**{"sentences": ["a b"], **arguments})
+        ngram.count_sentences(sentences, **options)
 
 
 @pytest.mark.parametrize(
@@ -160,14 +162,16 @@ def test_refused_values(arguments, message):
         ({"order": 2.5}, "order must be a whole number, got 2.5"),
         ({"order": "3"}, "order must be a whole number, got '3'"),
         ({"sentences": "a b"}, "expected several sentences, got one str"),
-        ({"sentences": ["a", b"b"]}, "expected each sentence as a str, got b'b'"),
+        ({"sentences": ["a", b"b"]}, "expected each sentence as a str or a list of tokens, got b'b'"),
         ({"vocabulary": "ab"}, "vocabulary must be a collection of words, got one str"),
         ({"vocabulary": [1]}, "a sequence of words, got one that holds 1"),
     ],
 )
 def test_refused_types(arguments, message):
+    options = dict(arguments)
+    sentences = options.pop("sentences", ["a b"])
     with pytest.raises(TypeError, match=message):
-        ngram.count_sentences(**{"sentences": ["a b"], **arguments})
+        ngram.count_sentences(sentences, **options)
 
 
 @pytest.mark.parametrize(

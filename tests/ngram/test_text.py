@@ -143,8 +143,10 @@ def test_a_binary_file_is_refused(policy, tmp_path):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="no-such-file"):
         counts(tmp_path / "no-such-file")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(FileNotFoundError, match="No file in this folder"):
         counts(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"No file matches this pattern: .*\*\.txt"):
+        counts(tmp_path / "*.txt")
     with pytest.raises(ValueError, match="expected at least one text, got none"):
         counts([])
     with pytest.raises(ValueError, match="the corpus is empty: expected at least one word"):

@@ -1,205 +1,263 @@
 #include "count.h"
 
-#include <algorithm>
-#include <bit>
-#include <memory>
 #include <numeric>
+#include <stdexcept>
+
+#include "pieces.h"
+#include "ranges.h"
 
 namespace fastlm::ngram {
 namespace {
 
-// The n-gram at a position: as long as the order, or to the end of the sentence.
-class Ngrams {
- public:
-  Ngrams(std::span<const Word> corpus, Word vocabulary, int order)
-      : corpus_(corpus.data()), order_(order), bits_(std::bit_width(uint64_t(vocabulary))) {}
+constexpr uint64_t kChunksInMemory = 64 << 20;  // bytes of what is set aside, if there is no limit
+constexpr uint64_t kLeast = 8 << 20;            // bytes for a batch and its buffers, whatever the corpus
 
-  int order() const { return order_; }
-  int words_in_key() const { return 64 / bits_; }
+// Places dealt into buckets by one of their words.
+template <class Place>
+struct Buckets {
+  std::vector<uint64_t> begins;  // of each word's bucket
+  std::unique_ptr<Place[]> places;
 
-  int length(uint64_t position) const {
-    int n = 1;
-    while (n < order_ && corpus_[position + n - 1] != kEnd) n++;
-    return n;
-  }
-
-  int common_length(uint64_t a, uint64_t b) const {
-    int n = 0;
-    while (n < order_ && corpus_[a + n] == corpus_[b + n]) {
-      n++;
-      if (corpus_[a + n - 1] == kEnd) break;
-    }
-    return n;
-  }
-
-  Word word(uint64_t position, int n) const { return corpus_[position + n]; }
-
-  // Asks for the words of a later one of the positions, which lie all over the corpus.
-  template <class Position>
-  void prefetch(std::span<const Position> positions, size_t i) const {
-    constexpr size_t kAhead = 16;
-    if (i + kAhead < positions.size()) __builtin_prefetch(corpus_ + positions[i + kAhead]);
-  }
-
-  // Words [depth, depth + words_in_key) of the n-gram in one number that sorts as they do; zeros behind its end.
-  uint64_t key(uint64_t position, int depth) const {
-    uint64_t key = 0;
-    const int end = std::min(order_, depth + words_in_key());
-    int n = depth;
-    for (bool open = true; n < end && open; n++) {
-      const Word word = corpus_[position + n];
-      key = key << bits_ | word;
-      open = word != kEnd;
-    }
-    return key << bits_ * (end - n);
-  }
-
-  // Whether the words that the key of a depth takes in reach the end of the n-gram.
-  bool key_reaches_end(uint64_t position, int depth) const { return depth + words_in_key() >= length(position); }
-
- private:
-  const Word* corpus_;
-  int order_, bits_;
-};
-
-template <class Position>
-struct Keyed {
-  uint64_t key;
-  Position position;
-};
-
-// Sorts positions by their n-grams, which agree in the first `depth` words.
-template <class Position>
-void sort_ngrams(const Ngrams& ngrams, std::span<Position> positions, int depth,
-                 std::vector<Keyed<Position>>& scratch) {
-  if (positions.size() < 2 || depth >= ngrams.order()) return;
-  scratch.resize(positions.size());
-  for (size_t i = 0; i < positions.size(); i++) {
-    ngrams.prefetch<Position>(positions, i);
-    scratch[i] = {ngrams.key(positions[i], depth), positions[i]};
-  }
-  std::sort(scratch.begin(), scratch.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-  std::vector<size_t> open;  // [begin, end) of positions that the key does not tell apart
-  for (size_t i = 0; i < positions.size();) {
-    size_t end = i + 1;
-    while (end < positions.size() && scratch[end].key == scratch[i].key) end++;
-    if (end - i > 1 && !ngrams.key_reaches_end(scratch[i].position, depth)) open.insert(open.end(), {i, end});
-    i = end;
-  }
-  for (size_t i = 0; i < positions.size(); i++) positions[i] = scratch[i].position;
-  for (size_t i = 0; i < open.size(); i += 2)
-    sort_ngrams(ngrams, positions.subspan(open[i], open[i + 1] - open[i]), depth + ngrams.words_in_key(), scratch);
-}
-
-// A level of a part of the trie: of the n-grams that begin with some neighbouring words.
-struct Part {
-  std::vector<Word> words;
-  std::vector<uint64_t> counts, children;
-};
-
-template <class Position>
-std::vector<Part> count_sorted(const Ngrams& ngrams, std::span<const Position> positions) {
-  const int order = ngrams.order();
-  std::vector<Part> levels(order);
-  for (size_t i = 0; i < positions.size(); i++) {
-    ngrams.prefetch(positions, i);
-    const int common = i ? ngrams.common_length(positions[i - 1], positions[i]) : 0;
-    const int length = ngrams.length(positions[i]);
-    for (int n = 0; n < common; n++) levels[n].counts.back()++;
-    for (int n = common; n < length; n++) {
-      levels[n].words.push_back(ngrams.word(positions[i], n));
-      levels[n].counts.push_back(1);
-      if (n + 1 < order) levels[n].children.push_back(levels[n + 1].words.size());
-    }
-  }
-  return levels;
-}
-
-using Parts = std::vector<std::vector<Part>>;
-
-// One part behind the other; level 1 gets a node for every word.
-class PartSource : public NodeSource {
- public:
-  PartSource(std::shared_ptr<const Parts> parts, int n, Word vocabulary)
-      : parts_(std::move(parts)), n_(n), vocabulary_(vocabulary) {}
-
-  std::span<const Node> next() override {
-    nodes_.clear();
-    while (nodes_.empty() && part_ < parts_->size()) {
-      const std::vector<Part>& levels = (*parts_)[part_++];
-      const Part& part = levels[n_ - 1];
-      const size_t size = part.words.size();
-      for (size_t i = 0; i < size; i++) {
-        uint64_t children = 0;
-        if (!part.children.empty())
-          children = (i + 1 < size ? part.children[i + 1] : levels[n_].words.size()) - part.children[i];
-        fill(part.words[i]);
-        nodes_.push_back({part.words[i], part.counts[i], part.counts[i], children});
-      }
-      seen_ += size;
-    }
-    if (nodes_.empty()) fill(vocabulary_);
-    return nodes_;
-  }
-
- private:
-  void fill(Word end) {  // words that do not occur
-    if (n_ > 1) return;
-    while (word_ < end) nodes_.push_back({word_++, 0, 0, 0});
-    word_ = end + 1;
-  }
-
-  std::shared_ptr<const Parts> parts_;
-  int n_;
-  Word vocabulary_, word_ = 0;
-  size_t part_ = 0, seen_ = 0;
-  std::vector<Node> nodes_;
-};
-
-NodeLevels levels_of(Parts parts, Word vocabulary, int order) {
-  const auto shared = std::make_shared<const Parts>(std::move(parts));
-  NodeLevels levels;
-  for (int n = 1; n <= order; n++) {
-    uint64_t size = n == 1 ? vocabulary : 0;
-    for (const auto& part : *shared) size += n > 1 ? part[n - 1].words.size() : 0;
-    levels.push_back({size, [=] { return std::make_unique<PartSource>(shared, n, vocabulary); }});
-  }
-  return levels;
-}
-
-template <class Position>
-NodeLevels count_positions(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
-  std::vector<uint64_t> begins(size_t(vocabulary) + 1);  // of the bucket of each word
-  for (Word word : corpus) begins[word + 1]++;
-  std::partial_sum(begins.begin(), begins.end(), begins.begin());
-  const auto positions = std::make_unique_for_overwrite<Position[]>(corpus.size());
-  {
+  // word(i), place(i): of the i-th of `size`.
+  template <class WordOf, class PlaceOf>
+  Buckets(Word words, uint64_t size, WordOf&& word, PlaceOf&& place)
+      : begins(size_t(words) + 1), places(std::make_unique_for_overwrite<Place[]>(size)) {
+    for (uint64_t i = 0; i < size; i++) begins[word(i) + 1]++;
+    std::partial_sum(begins.begin(), begins.end(), begins.begin());
     std::vector<uint64_t> next(begins.begin(), begins.end() - 1);
-    for (size_t i = 0; i < corpus.size(); i++) positions[next[corpus[i]]++] = i;
+    for (uint64_t i = 0; i < size; i++) places[next[word(i)]++] = place(i);
   }
-  const size_t pieces = 32 * workers.count();
-  const auto first_word = [&](size_t piece) {  // so that the pieces have about as many positions each
-    return std::lower_bound(begins.begin(), begins.end() - 1, corpus.size() * piece / pieces) - begins.begin();
+};
+
+// Sorts and counts the buckets in parallel, as many pieces as keep the workers busy.
+// kept(piece, places): what to do with the sorted places of a piece.
+template <class Place, class PlaceOf, class Kept>
+std::vector<Piece> count_buckets(const Ngrams& ngrams, const Buckets<Place>& buckets, int depth, ChunkStore& store,
+                                 SharedLengths* shared, const Workers& workers, const PlaceOf& place_of, Kept&& kept) {
+  const auto& begins = buckets.begins;
+  const size_t words = begins.size() - 1, pieces = std::min<size_t>(32 * workers.count(), words);
+  const auto first_word = [&](size_t piece) {  // so that the pieces have about as many places each
+    return piece == pieces ? words
+                           : size_t(std::lower_bound(begins.begin(), begins.end() - 1, begins.back() * piece / pieces) -
+                                    begins.begin());
   };
-  const Ngrams ngrams(corpus, vocabulary, order);
-  std::vector<std::vector<Part>> parts(pieces);
-  parallel(pieces, workers, [&](size_t piece) {
-    const auto first = first_word(piece), last = piece + 1 < pieces ? first_word(piece + 1) : vocabulary;
-    std::vector<Keyed<Position>> scratch;
-    for (auto word = first; word < last; word++)
-      if (Word(word) != kEnd)
-        sort_ngrams(ngrams, std::span(positions.get() + begins[word], begins[word + 1] - begins[word]), 1, scratch);
-    parts[piece] =
-        count_sorted(ngrams, std::span<const Position>(positions.get() + begins[first], begins[last] - begins[first]));
+  std::vector<Piece> all(pieces);
+  parallel(pieces, workers, [&](size_t p) {
+    PlaceSorter<Place> sorter(ngrams);
+    const size_t first = first_word(p), last = std::max(first, first_word(p + 1));
+    for (size_t word = first; word < last; word++)
+      sorter.sort(std::span(buckets.places.get() + begins[word], begins[word + 1] - begins[word]), depth);
+    const std::span<const Place> places(buckets.places.get() + begins[first], begins[last] - begins[first]);
+    all[p] = count_sorted(ngrams, places, store, shared, [&](size_t i) { return place_of(places[i]); });
+    kept(all[p], places);
   });
-  return levels_of(std::move(parts), vocabulary, order);
+  return all;
+}
+
+// What the first n-gram of each piece shares with the last one of the piece before.
+void join(std::vector<Piece>& pieces, SharedLengths* shared) {
+  const Piece* before = nullptr;
+  for (Piece& piece : pieces) {
+    if (piece.places == 0) continue;
+    if (before) {
+      const auto [a, b] = std::ranges::mismatch(before->last, piece.first);
+      piece.shared = int(a - before->last.begin());
+      if (shared) shared->set(piece.first_place, piece.shared);
+    }
+    before = &piece;
+  }
+}
+
+// All positions at once.
+template <class Place>
+std::vector<Piece> count_at_once(Tokens& tokens, const CountJob& job, ChunkStore& store, const Workers& workers) {
+  SharedLengths lengths;
+  if (job.adjusted) lengths = SharedLengths(tokens.size(), job.order);
+  SharedLengths* const shared = job.adjusted ? &lengths : nullptr;
+  const std::span<const Word> words = tokens.words();
+  const Buckets<Place> buckets(
+      job.vocabulary, words.size(), [&](uint64_t i) { return words[i]; }, [](uint64_t i) { return Place(i); });
+  const Ngrams ngrams(words.data(), job.vocabulary, job.order);
+  std::vector<Piece> pieces = count_buckets<Place>(
+      ngrams, buckets, 1, store, shared, workers, [](Place at) { return uint64_t(at); },
+      [](Piece&, std::span<const Place>) {});
+  tokens.clear();
+  join(pieces, shared);
+  if (!shared) return pieces;
+  std::vector<uint64_t> begins(pieces.size());
+  for (size_t p = 1; p < pieces.size(); p++) begins[p] = begins[p - 1] + pieces[p - 1].places;
+  parallel(pieces.size(), workers, [&](size_t p) {
+    const Place* const sorted = buckets.places.get() + begins[p];
+    const uint64_t size = pieces[p].places;
+    adjust_counts(pieces[p], job.order, store, lengths, [=](uint64_t i, const SharedLengths& of) {
+      constexpr uint64_t kAhead = 16;
+      if (i + kAhead < size) of.prefetch(sorted[i + kAhead]);
+      return uint64_t(sorted[i]);
+    });
+  });
+  return pieces;
+}
+
+// A batch of the corpus: the n-grams of a range, each with the words that it can have.
+class Batch {
+ public:
+  Batch(const Tokens& tokens, const NgramRange& range, int order) : order_(order), depth_(int(range.prefix.size())) {
+    rows_.reserve(range.places * order), places_.reserve(range.places);
+    tokens.scan(order, [&](const Word* words, uint64_t at, uint64_t size) {
+      for (uint64_t i = 0; i < size; i++) {
+        if (at + i + depth_ >= tokens.size() || !range.holds(words + i)) continue;
+        places_.push_back(at + i);
+        const uint64_t left = std::min<uint64_t>(order, tokens.size() - (at + i));
+        rows_.insert(rows_.end(), words + i, words + i + left);
+        rows_.resize(places_.size() * order, kEnd);
+      }
+    });
+  }
+
+  uint64_t size() const { return places_.size(); }
+  const Word* rows() const { return rows_.data(); }
+  Word word(uint64_t row) const { return rows_[row * order_ + depth_]; }
+  uint64_t place(uint32_t at) const { return places_[at / order_]; }
+
+ private:
+  int order_, depth_;
+  std::vector<Word> rows_;
+  std::vector<uint64_t> places_;
+};
+
+std::vector<std::byte> bytes_of(const std::vector<uint64_t>& places) {
+  const auto* p = reinterpret_cast<const std::byte*>(places.data());
+  return {p, p + places.size() * sizeof(uint64_t)};
+}
+
+// Reads places that were set aside.
+class PlaceReader {
+ public:
+  PlaceReader(const ChunkStore& store, const Chunk& chunk) : store_(store), chunk_(chunk) {}
+
+  uint64_t operator()(uint64_t i, const SharedLengths& of) {
+    constexpr uint64_t kAhead = 16;
+    if (i % kBlock == 0) {
+      block_.resize(std::min(kBlock, chunk_.bytes / sizeof(uint64_t) - i));
+      store_.read(chunk_, i * sizeof(uint64_t), block_.data(), block_.size() * sizeof(uint64_t));
+    }
+    if (i % kBlock + kAhead < block_.size()) of.prefetch(block_[i % kBlock + kAhead]);
+    return block_[i % kBlock];
+  }
+
+ private:
+  static constexpr uint64_t kBlock = 1 << 12;
+  const ChunkStore& store_;
+  Chunk chunk_;
+  std::vector<uint64_t> block_;
+};
+
+// N-grams that are all the same, without a need to sort.
+Piece count_same(const Tokens& tokens, const NgramRange& range, int order, ChunkStore& store, SharedLengths* shared) {
+  Piece piece;
+  std::vector<uint64_t> places;
+  std::vector<std::byte> walk;
+  std::vector<Word> ngram = range.prefix;
+  ngram.push_back(range.low);
+  const int length = int(ngram.size());
+  OpenNodes open(order);
+  tokens.scan(order, [&](const Word* words, uint64_t at, uint64_t size) {
+    for (uint64_t i = 0; i < size; i++) {
+      if (at + i + length > tokens.size() || !range.holds(words + i)) continue;
+      const int common = piece.places++ ? length : 0;
+      open.advance(common, length, [&](int n) { return ngram[n]; });
+      if (!shared) continue;
+      if (common)
+        shared->set(at + i, common);
+      else
+        piece.first_place = at + i;
+      places.push_back(at + i);
+      if (SharedLengths::fits_half(order)) {
+        walk.push_back(std::byte(common << 4 | length));
+      } else {
+        walk.push_back(std::byte(common)), walk.push_back(std::byte(length));
+      }
+    }
+  });
+  open.close(0);
+  if (ngram[0] == kBegin) piece.begun_end = piece.places;
+  for (const auto& bytes : open.bytes()) piece.nodes.push_back(store.add(bytes));
+  piece.sizes = open.sizes(), piece.walk = store.add(walk), piece.sorted = store.add(bytes_of(places));
+  piece.first = piece.last = ngram;
+  return piece;
+}
+
+uint64_t bytes_a_place(int order) {  // its row, place, place in the row, key with place, and place set aside
+  return order * sizeof(Word) + sizeof(uint64_t) + sizeof(uint32_t) + 16 + sizeof(uint64_t);
+}
+
+std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkStore& store, const Workers& workers) {
+  const uint64_t fixed =
+      job.vocabulary * 3 * sizeof(uint64_t) + (job.adjusted ? SharedLengths::bytes_for(tokens.size(), job.order) : 0);
+  const uint64_t memory = job.memory ? job.memory : ~uint64_t(0);
+  if (memory < fixed + kLeast)
+    throw std::invalid_argument("memory is too small for this corpus: counting needs at least " +
+                                std::to_string((fixed + kLeast) >> 20) + " MB beside its vocabulary, and has " +
+                                std::to_string(job.memory >> 20) + " MB");
+  SharedLengths lengths;
+  if (job.adjusted) lengths = SharedLengths(tokens.size(), job.order);
+  SharedLengths* const shared = job.adjusted ? &lengths : nullptr;
+  const uint64_t most = job.most_places
+                            ? job.most_places
+                            : (memory - fixed) / (bytes_a_place(job.order) + 8);  // 8: nodes before they are set aside
+  std::vector<Piece> pieces;
+  for (const NgramRange& range : divide(tokens, job.vocabulary, job.order, most)) {
+    if (workers.poll) workers.poll();
+    if (range.same) {
+      pieces.push_back(count_same(tokens, range, job.order, store, shared));
+      continue;
+    }
+    const Batch batch(tokens, range, job.order);
+    const Ngrams ngrams(batch.rows(), job.vocabulary, job.order);
+    const Buckets<uint32_t> buckets(
+        range.high - range.low, batch.size(), [&](uint64_t i) { return batch.word(i) - range.low; },
+        [&](uint64_t i) { return uint32_t(i * job.order); });
+    auto more = count_buckets<uint32_t>(
+        ngrams, buckets, int(range.prefix.size()) + 1, store, shared, workers,
+        [&](uint32_t at) { return batch.place(at); },
+        [&](Piece& piece, std::span<const uint32_t> sorted) {
+          if (!shared) return;
+          std::vector<uint64_t> places;
+          places.reserve(sorted.size());
+          for (uint32_t at : sorted) places.push_back(batch.place(at));
+          piece.sorted = store.add(bytes_of(places));
+        });
+    std::erase_if(more, [](const Piece& piece) { return piece.places == 0; });
+    std::ranges::move(more, std::back_inserter(pieces));
+  }
+  tokens.clear();
+  join(pieces, shared);
+  if (shared)
+    parallel(pieces.size(), workers, [&](size_t p) {
+      PlaceReader places(store, pieces[p].sorted);
+      adjust_counts(pieces[p], job.order, store, lengths, places);
+    });
+  return pieces;
 }
 
 }  // namespace
 
-NodeLevels count_ngrams(std::span<const Word> corpus, Word vocabulary, int order, const Workers& workers) {
-  return corpus.size() <= UINT32_MAX ? count_positions<uint32_t>(corpus, vocabulary, order, workers)
-                                     : count_positions<uint64_t>(corpus, vocabulary, order, workers);
+uint64_t memory_at_once(uint64_t tokens, const CountJob& job) {
+  const uint64_t place = tokens <= UINT32_MAX ? sizeof(uint32_t) : sizeof(uint64_t);
+  return tokens * place + (job.adjusted ? SharedLengths::bytes_for(tokens, job.order) : 0) + (tokens / 16) * 16 +
+         job.vocabulary * 3 * sizeof(uint64_t) + kChunksInMemory;
+}
+
+NodeLevels count_ngrams(Tokens& tokens, const CountJob& job, const Workers& workers, uint64_t* disk) {
+  const uint64_t size = tokens.size(), on_disk = tokens.bytes_on_disk();
+  const bool at_once =
+      tokens.resident() && !job.most_places && (job.memory == 0 || memory_at_once(size, job) <= job.memory);
+  const auto store = std::make_shared<ChunkStore>(at_once ? kChunksInMemory : 0, job.temp_dir);
+  std::vector<Piece> pieces = !at_once             ? count_in_batches(tokens, job, *store, workers)
+                              : size <= UINT32_MAX ? count_at_once<uint32_t>(tokens, job, *store, workers)
+                                                   : count_at_once<uint64_t>(tokens, job, *store, workers);
+  if (disk) *disk = on_disk + store->bytes_on_disk();
+  return levels_of(std::move(pieces), store, job.vocabulary, job.order);
 }
 
 }  // namespace fastlm::ngram

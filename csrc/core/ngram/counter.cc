@@ -7,7 +7,8 @@
 
 namespace fastlm::ngram {
 
-Counter::Counter(CountOptions options) : options_(std::move(options)), reader_(options_.errors) {
+Counter::Counter(CountOptions options)
+    : options_(std::move(options)), reader_(options_.errors), corpus_(options_.memory / 4, options_.temp_dir) {
   const auto require = [](bool good, const std::string& what) {
     if (!good) throw std::invalid_argument(what);
   };
@@ -34,22 +35,36 @@ void Counter::word(std::string_view text) {
   corpus_.push_back(options_.vocabulary ? words_.find(text).value_or(kUnknown) : words_.add(text));
 }
 
-Table Counter::finish(std::function<void()> poll) {
+Counted Counter::count(bool adjusted, std::function<void()> poll) {
   reader_.end(*this);
   if (tokens() == sentences_) throw std::invalid_argument("the corpus is empty: expected at least one word");
   if (!options_.vocabulary) choose_words();
-  const Table table =
-      make_table({options_.order, tokens(), sentences_},
-                 Vocabulary(words_.size(), [this](Word word) { return words_.text(word); }),
-                 count_ngrams(corpus_, words_.size(), options_.order, {options_.threads, std::move(poll)}));
+  CountJob job{Word(words_.size()), options_.order, adjusted, 0, options_.temp_dir};
+  if (options_.memory) {
+    const uint64_t used = words_.bytes() + (corpus_.resident() ? corpus_.size() * sizeof(Word) : 0);
+    job.memory = options_.memory > used ? options_.memory - used : 1;
+  }
+  Counted counted{{options_.order, tokens(), sentences_},
+                  Vocabulary(words_.size(), [this](Word word) { return words_.text(word); }),
+                  {},
+                  0};
+  words_ = {};
+  counted.levels = count_ngrams(corpus_, job, {options_.threads, std::move(poll)}, &counted.bytes_on_disk);
   *this = Counter(options_);
-  return table;
+  return counted;
+}
+
+Table Counter::finish(std::function<void()> poll) {
+  const Counted counted = count(false, std::move(poll));
+  return make_table(counted.corpus, counted.vocabulary, counted.levels);
 }
 
 // Numbers the words anew, the most frequent first, and makes <unk> of those that are too rare.
 void Counter::choose_words() {
   std::vector<uint64_t> counts(words_.size());
-  for (Word word : corpus_) counts[word]++;
+  corpus_.scan(0, [&](const Word* words, uint64_t, uint64_t size) {
+    for (uint64_t i = 0; i < size; i++) counts[words[i]]++;
+  });
   std::vector<Word> ranked(words_.size() - kSpecial);
   std::iota(ranked.begin(), ranked.end(), kSpecial);
   std::stable_sort(ranked.begin(), ranked.end(), [&](Word a, Word b) { return counts[a] > counts[b]; });
@@ -59,7 +74,7 @@ void Counter::choose_words() {
   std::vector<Word> renamed(words_.size(), kUnknown);
   for (Word special = 0; special < kSpecial; special++) renamed[special] = special;
   for (Word word : ranked) renamed[word] = chosen.add(words_.text(word));
-  for (Word& word : corpus_) word = renamed[word];
+  corpus_.rename(std::move(renamed));
   words_ = std::move(chosen);
 }
 

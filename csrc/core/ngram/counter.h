@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "nodes.h"
 #include "table.h"
 #include "text_reader.h"
+#include "tokens.h"
 
 namespace fastlm::ngram {
 
@@ -17,7 +19,17 @@ struct CountOptions {
   uint64_t min_count = 1;                                   // rarer words are <unk>
   uint64_t max_vocabulary = 0;                              // the most frequent ones, the special ones apart; 0: all
   InvalidUtf8 errors = InvalidUtf8::kStrict;
-  int threads = 0;  // 0: one for each processor
+  int threads = 0;            // 0: one for each processor
+  uint64_t memory = 0;        // bytes that the work may take; 0: any
+  std::string temp_dir = {};  // for what does not fit; empty: $TMPDIR, or /tmp
+};
+
+// The counts as they were made, level by level, and what they are counts of.
+struct Counted {
+  Corpus corpus;
+  Vocabulary vocabulary;
+  NodeLevels levels;
+  uint64_t bytes_on_disk;  // in temporary files
 };
 
 class Counter {
@@ -27,7 +39,9 @@ class Counter {
   void begin(std::string source);
   void add(std::string_view block) { reader_.add(block, *this); }
   uint64_t tokens() const { return corpus_.size() - sentences_; }
-  Table finish(std::function<void()> poll = {});  // see Workers
+  // adjusted: Kneser & Ney's counts too. poll: see Workers. The counter is empty afterwards.
+  Counted count(bool adjusted, std::function<void()> poll = {});
+  Table finish(std::function<void()> poll = {});
 
   // What the reader calls.
   void begin_sentence() { corpus_.push_back(kBegin), sentences_++; }
@@ -40,7 +54,7 @@ class Counter {
   CountOptions options_;
   TextReader reader_;
   GrowingVocabulary words_;
-  std::vector<Word> corpus_;
+  Tokens corpus_;
   uint64_t sentences_ = 0;
 };
 

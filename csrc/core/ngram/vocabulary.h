@@ -18,6 +18,9 @@ class GrowingVocabulary {
   GrowingVocabulary();
 
   size_t size() const { return ends_.size(); }
+  size_t bytes() const {
+    return characters_.capacity() + ends_.capacity() * sizeof(size_t) + slots_.capacity() * sizeof(Word);
+  }
   std::string_view text(Word word) const {
     const size_t begin = word ? ends_[word - 1] : 0;
     return std::string_view(characters_).substr(begin, ends_[word] - begin);

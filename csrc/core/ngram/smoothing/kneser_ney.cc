@@ -40,7 +40,7 @@ Numbers chen_and_goodmans(int order, const CountsOfCounts& counts, const Choices
   const auto& of = counts.of;
   std::ostringstream why;
   Numbers discounts;
-  for (int r = 1; r <= kDiscounts + 1 && why.str().empty(); r++)
+  for (int r = 1; r <= kDiscounts && why.str().empty(); r++)
     if (of[r] == 0) why << "no n-gram of it has " << (order > 1 ? "a count" : "an adjusted count") << " of " << r;
   if (why.str().empty()) {
     const double y = double(of[1]) / double(of[1] + 2 * of[2]);
