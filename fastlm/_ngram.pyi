@@ -176,6 +176,8 @@ class SuffixIndex:
     vocabulary_size: int
     """Words, the three special ones included."""
     sources: list[str]
+    tokenization: str
+    """How the texts became words: what was set, which a file keeps."""
 
     def word(self, id: int) -> str: ...
     def words(self, begin: int, end: int) -> list[str]:

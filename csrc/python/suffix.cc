@@ -167,6 +167,7 @@ void add_suffix(py::module_& m) {
                                  names.emplace_back(index.lines().name(i));
                                return names;
                              })
+      .def_property("tokenization", &Index::tokenization, &Index::set_tokenization)
       .def("word", word, py::arg("id"))
       .def("words", words, py::arg("begin"), py::arg("end"))
       .def("counts", counts, py::arg("ngrams"))

@@ -12,6 +12,7 @@ import typer
 from fastlm import ngram
 from fastlm.cli.ngram import AsJson, Errors, Utf8Errors, _check_output, _facts, _print_facts
 from fastlm.cli.ngram_console import lines_of, print_json, progress
+from fastlm.ngram.inputs import sources_of
 from fastlm.ngram.search import Occurrence
 
 
@@ -30,19 +31,23 @@ Threads = Annotated[int, typer.Option(min=0, max=1024, help="0: one for each pro
 
 
 def index(
-    corpus: Annotated[list[str], typer.Argument(help="Text files, also .gz .zst .bz2 .xz; - is standard input.")],
+    corpus: Annotated[
+        list[str], typer.Argument(help="Text files, folders, patterns; also .gz .zst .bz2 .xz; - is standard input.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The index.", show_default=False)],
     documents: Annotated[
         Documents, typer.Option(help="A document is a file, a line, or what stands between empty lines.")
     ] = Documents.FILE,
+    lower: Annotated[bool, typer.Option("--lower", help="Put the text into lower case.")] = False,
     errors: Utf8Errors = Errors.STRICT,
     threads: Threads = 0,
     as_json: AsJson = False,
 ) -> None:
     """Index texts, to look up n-grams of any length in them with fastlm ngram search."""
+    corpus = [str(file) for file in sources_of(corpus)]
     _check_output(output, corpus)
     with progress() as report:
-        found = ngram.index(corpus, documents=documents, errors=errors, threads=threads, progress=report)
+        found = ngram.index(corpus, documents=documents, lower=lower, errors=errors, threads=threads, progress=report)
         found.save(output)
     _print_facts(_facts(found, output), as_json)
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import BEGIN, END, Words, integer, words_of
-from fastlm.ngram.text import Source, read_sentences, read_sources
+from fastlm.ngram._engine import BEGIN, END, Words, integer
+from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
+from fastlm.ngram.tokenization import WHITESPACE, Tokenization, Tokenizer
 
 
 @dataclass(frozen=True)
@@ -138,36 +139,43 @@ class Contamination:
 
 
 def index(
-    texts: Source | Iterable[Source],
+    texts: Texts,
     *,
     documents: str = "file",
+    tokenizer: Tokenizer | Tokenization = WHITESPACE,
+    lower: bool = False,
+    column: str | None = None,
     errors: str = "strict",
     threads: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> SuffixIndex:
     r"""Makes an index of texts, in which n-grams of any length can be looked up.
 
-    Words stand between ASCII white space, and none is left out. An n-gram lies in one document: it goes on over the
-    ends of lines, unless each line is a document.
+    No word is left out. An n-gram lies in one document: it goes on over the ends of lines, unless each line is a
+    document.
 
     Args:
-        texts: a path, ``"-"`` for standard input, a file open for reading bytes, or several of them; compressed ones
-            too.
+        texts: as for :func:`fastlm.ngram.count`.
         documents: what a document is: each ``"file"``, each ``"line"``, or what stands between two empty lines:
             ``"blank-line"``.
+        tokenizer: what the words are, see :func:`fastlm.ngram.count`; what is looked up is taken apart in the same way.
+        lower: put the text into lower case.
+        column: of Parquet, Arrow and JSON Lines, see :func:`fastlm.ngram.count`. A file is one document with all its
+            rows, unless each line is one.
         errors: what is done about invalid UTF-8: ``"strict"`` raises, ``"replace"`` puts U+FFFD in its place,
             ``"ignore"`` leaves it out.
         threads: 0: one for each processor. The index is the same for any number.
         progress: called with the number of tokens so far, while the text is read.
 
     Returns:
-        The index, in memory: about 10 bytes a word.
+        The index, in memory: about 7 bytes a word, and twice that while it is made.
 
     Raises:
         OSError: a file cannot be read.
         ValueError: an argument has no such value; the texts have no word; a text is not one (a byte 0, invalid UTF-8,
             ``<s>`` or ``</s>`` as a word; the message has file and line); compressed data is damaged.
-        ModuleNotFoundError: a text is compressed by Zstandard, and the package zstandard is not there.
+        TypeError: an input is of another type.
+        ModuleNotFoundError: a package that reads the file, or tokenises it, is not there.
 
     Example:
         >>> import io
@@ -175,14 +183,20 @@ def index(
         >>> found.count("sat on the mat"), found.document_count
         (2, 2)
     """
+    tokenization = tokenizer if isinstance(tokenizer, Tokenization) else Tokenization(tokenizer, lower=lower)
     indexer = engine.Indexer(documents=documents, errors=errors, threads=integer("threads", threads, 0, 1024))
-    read_sources(indexer, texts, _report(progress, indexer))
-    return SuffixIndex(indexer.finish())
+    report = (lambda: None) if progress is None else (lambda: progress(indexer.tokens))
+    read_sources(indexer, texts, report, Format(tokenization, errors, column))
+    found = indexer.finish()
+    found.tokenization = tokenization.to_json()
+    return SuffixIndex(found, tokenization)
 
 
 def index_documents(
-    documents: Iterable[str],
+    documents: Iterable[Words],
     *,
+    tokenizer: Tokenizer | Tokenization = WHITESPACE,
+    lower: bool = False,
     errors: str = "strict",
     threads: int = 0,
     progress: Callable[[int], object] | None = None,
@@ -190,29 +204,37 @@ def index_documents(
     """Makes an index of documents in memory.
 
     Args:
-        documents: each a str, its words between ASCII white space. A document's line in the index is its number.
+        documents: each a str, to be tokenised, or a list of tokens. A document's line in the index is its number.
+        tokenizer: see :func:`index`.
+        lower: see :func:`index`.
         errors: see :func:`index`; here for surrogates, which UTF-8 does not have.
         threads: see :func:`index`.
         progress: see :func:`index`.
 
     Raises:
-        TypeError: a document is not a str.
+        TypeError: a document is neither.
         ValueError: as :func:`index`; the line in the message is the number of the document.
 
     Example:
-        >>> index_documents(["the cat sat", "the cat ran"]).count("the cat")
+        >>> index_documents(["the cat sat", ["the", "cat", "ran"]]).count("the cat")
         2
     """
-    indexer = engine.Indexer(documents="line", errors=errors, threads=integer("threads", threads, 0, 1024))
-    read_sentences(indexer, documents, _report(progress, indexer))
-    return SuffixIndex(indexer.finish())
+    return index(
+        Sentences(documents),
+        documents="line",
+        tokenizer=tokenizer,
+        lower=lower,
+        errors=errors,
+        threads=threads,
+        progress=progress,
+    )
 
 
 class SuffixIndex:
     """Every n-gram of some texts, of any length; :func:`index` makes one.
 
-    An n-gram is written as its words, separated by white space, or as a sequence of words. ``</s>`` may stand behind
-    the last word: the end of a document.
+    An n-gram is written as text, or as a sequence of words. ``</s>`` may stand behind the last word of a sequence, or
+    of words that stand between white space: the end of a document.
 
     Liu et al., "Infini-gram: Scaling Unbounded n-gram Language Models to a Trillion Tokens" (2024).
 
@@ -225,8 +247,12 @@ class SuffixIndex:
     ([('mat', 1.0)], 1.0)
     """
 
-    def __init__(self, index: engine.SuffixIndex) -> None:
+    tokenization: Tokenization
+    """How the texts became words. The words of an n-gram that is given as a str are found in the same way."""
+
+    def __init__(self, index: engine.SuffixIndex, tokenization: Tokenization | None = None) -> None:
         self._index = index
+        self.tokenization = tokenization or Tokenization.from_json(index.tokenization)
 
     @property
     def tokens(self) -> int:
@@ -254,7 +280,7 @@ class SuffixIndex:
         Raises:
             ValueError: it has no word, ``<s>``, or ``</s>`` before its last word.
         """
-        return int(self._index.counts([_ngram(ngram)])[0])
+        return int(self._index.counts([self._ngram(ngram)])[0])
 
     def counts(self, ngrams: Iterable[Words]) -> list[int]:
         """How often each of many n-grams occurs: several times as fast as one after the other.
@@ -266,7 +292,7 @@ class SuffixIndex:
             >>> index_documents(["a b a b"]).counts(["a b", "b a", "b b"])
             [2, 1, 0]
         """
-        return self._index.counts([_ngram(ngram) for ngram in ngrams]).tolist()
+        return self._index.counts([self._ngram(ngram) for ngram in ngrams]).tolist()
 
     def __contains__(self, ngram: Words) -> bool:
         """Whether an n-gram occurs."""
@@ -278,7 +304,7 @@ class SuffixIndex:
         Raises:
             ValueError: as :meth:`count`.
         """
-        return len(self._index.documents(_ngram(ngram))[0])
+        return len(self._index.documents(self._ngram(ngram))[0])
 
     def longest_match(self, context: Words) -> LongestMatch:
         """The most last words of a context that occur side by side.
@@ -290,7 +316,7 @@ class SuffixIndex:
             >>> index_documents(["a b c", "b c d"]).longest_match("x y b c")
             LongestMatch(text='b c', length=2, count=2)
         """
-        words = _context(context)
+        words = self._context(context)
         length, count = self._index.longest_match(words)
         return LongestMatch(" ".join(words[len(words) - length :]), length, count)
 
@@ -307,7 +333,7 @@ class SuffixIndex:
             >>> index_documents(["a b c d", "a b d", "b d"]).continuations("a b")
             [('c', 1), ('d', 1)]
         """
-        words, counts = self._index.followers(_context(context))
+        words, counts = self._index.followers(self._context(context))
         return [(self._index.word(int(words[i])), int(counts[i])) for i in _by_count(counts)]
 
     def next(self, context: Words = "", k: int = 10) -> list[tuple[str, float]]:
@@ -327,7 +353,7 @@ class SuffixIndex:
             >>> index_documents(["a b c", "a b c", "a b d"]).next("zz b", k=1)
             [('c', 0.666...)]
         """
-        words, k = _context(context), integer("k", k, 0, 2**63)
+        words, k = self._context(context), integer("k", k, 0, 2**63)
         length, count = self._index.longest_match(words)
         found, counts = self._index.followers(words[len(words) - length :])
         return [(self._index.word(int(found[i])), int(counts[i]) / count) for i in _by_count(counts)[:k]]
@@ -348,7 +374,7 @@ class SuffixIndex:
             >>> index_documents(["a b c", "a b d"]).probability("c", "a b")
             0.5
         """
-        asked, words = _ngram(word), _context(context)
+        asked, words = self._ngram(word), self._context(context)
         if len(asked) != 1:
             raise ValueError(f"expected one word, got {word!r}")
         length, count = self._index.longest_match(words)
@@ -368,7 +394,7 @@ class SuffixIndex:
             >>> [found.around(1) for found in index_documents(["a b", "x b c"]).occurrences("b")]
             ['a [b]', 'x [b] c']
         """
-        words = _ngram(ngram)
+        words = self._ngram(ngram)
         if limit is not None and integer("limit", limit, 0, 2**63) == 0:
             return []
         return [self._occurrence(int(i), len(words)) for i in self._index.occurrences(words, limit or 0)]
@@ -389,7 +415,7 @@ class SuffixIndex:
             0 2 [a] b a
             2 1 b [a]
         """
-        words = _ngram(ngram)
+        words = self._ngram(ngram)
         some = None if limit is None else integer("limit", limit, 0, 2**63)
         rows = zip(*(numbers[:some].tolist() for numbers in self._index.documents(words)), strict=True)
         return [FoundDocument(i, n, self._occurrence(first, len(words))) for i, n, first in rows]
@@ -429,9 +455,10 @@ class SuffixIndex:
 
     def contamination(
         self,
-        texts: Source | Iterable[Source],
+        texts: Texts,
         min_length: int = 8,
         *,
+        column: str | None = None,
         errors: str = "strict",
         threads: int = 0,
     ) -> Contamination:
@@ -442,6 +469,7 @@ class SuffixIndex:
         Args:
             texts: as for :func:`index`: files, not words.
             min_length: words of the shortest match that counts.
+            column: of Parquet, Arrow and JSON Lines, see :func:`index`.
             errors: what is done about invalid UTF-8 in the text, see :func:`index`.
             threads: 0: one for each processor.
 
@@ -459,7 +487,7 @@ class SuffixIndex:
             [(2, 'the cat sat on the mat', 0)]
         """
         matcher = engine.Matcher(self._index, errors=errors)
-        read_sources(matcher, texts, lambda: None)
+        read_sources(matcher, texts, lambda: None, Format(self.tokenization, errors, column))
         return self._contamination(matcher, min_length, threads)
 
     def contamination_of(
@@ -497,12 +525,29 @@ class SuffixIndex:
         begin, _ = self._index.document(document)
         return Occurrence(document, position - begin, source, line, length, self._index, position)
 
+    def _ngram(self, text: Words) -> list[str]:
+        words = self.tokenization.words(text)
+        if not words:
+            raise ValueError("expected an n-gram of at least one word, got none")
+        if BEGIN in words:
+            raise ValueError(f"an index has no {BEGIN!r}, only {END!r} at the end of a document; got {text!r}")
+        if END in words[:-1]:
+            raise ValueError(f"an n-gram lies in one document: {END!r} only as its last word; got {text!r}")
+        return words
+
+    def _context(self, text: Words) -> list[str]:
+        words = self.tokenization.words(text)
+        if BEGIN in words or END in words:
+            raise ValueError(f"a context lies in one document: no {BEGIN!r}, no {END!r}; got {text!r}")
+        return words
+
     def _matcher_of(self, text: str, errors: str) -> engine.Matcher:
         if not isinstance(text, str):
             raise TypeError(f"expected a text as a str, got {text!r}")
         matcher = engine.Matcher(self._index, errors=errors)
         matcher.begin("text")
-        matcher.add(text.encode(errors="surrogatepass"))  # they are invalid UTF-8, for which there is a policy
+        for line in self.tokenization.lines(text.split("\n")):
+            matcher.add(line.encode(errors="surrogatepass") + b"\n")  # invalid UTF-8, for which there is a policy
         return matcher
 
     def _contamination(self, matcher: engine.Matcher, min_length: int, threads: int) -> Contamination:
@@ -515,27 +560,5 @@ class SuffixIndex:
         return Contamination(words, covered, longest, least, found)
 
 
-def _ngram(text: Words) -> list[str]:
-    words = words_of(text)
-    if not words:
-        raise ValueError("expected an n-gram of at least one word, got none")
-    if BEGIN in words:
-        raise ValueError(f"an index has no {BEGIN!r}, only {END!r} at the end of a document; got {text!r}")
-    if END in words[:-1]:
-        raise ValueError(f"an n-gram lies in one document: {END!r} only as its last word; got {text!r}")
-    return words
-
-
-def _context(text: Words) -> list[str]:
-    words = words_of(text)
-    if BEGIN in words or END in words:
-        raise ValueError(f"a context lies in one document: no {BEGIN!r}, no {END!r}; got {text!r}")
-    return words
-
-
 def _by_count(counts: NDArray[np.uint64]) -> NDArray[np.int64]:
     return np.argsort(-counts.astype(np.int64), kind="stable")
-
-
-def _report(progress: Callable[[int], object] | None, indexer: engine.Indexer) -> Callable[[], object]:
-    return (lambda: None) if progress is None else (lambda: progress(indexer.tokens))

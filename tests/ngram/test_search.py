@@ -290,3 +290,27 @@ def test_a_file_of_each_kind_is_loaded_as_what_it_is(tmp_path):
     for name, found in saved.items():
         found.save(tmp_path / name)
         assert type(ngram.load(tmp_path / name)) is type(found)
+
+
+def test_texts_and_questions_are_tokenised_in_the_same_way(tmp_path):
+    (tmp_path / "corpus").write_text("The Cat\n\nsat\n")
+    index = ngram.index(tmp_path / "corpus", documents="line", tokenizer="characters", lower=True)
+    index.save(tmp_path / "index")
+    for found in (index, ngram.load(tmp_path / "index")):
+        assert found.tokenization == ngram.Tokenization("characters", lower=True)
+        assert [found.document(i) for i in range(3)] == ["t h e ␣ c a t", "", "s a t"]
+        assert found.counts(["AT", "e c", ["a", "t"], ["t", "</s>"], "a t"]) == [2, 1, 2, 2, 0]
+        assert found.next("xA") == [("t", 1.0)]
+        report = found.contamination_of("a hat\nsat", 3)
+        assert [(span.line, span.begin, span.text) for span in report.spans] == [(2, 5, "s a t")]
+        assert found.contamination(io.BytesIO(b"a hat\nsat"), 3).covered == report.covered == 3
+
+
+def test_a_function_that_tokenises_is_asked_for_after_a_load(tmp_path):
+    index = ngram.index_documents(["a-b c", ["a-b", "d"]], tokenizer=lambda text: text.replace("-", " ").split())
+    assert index.counts(["a-b", ["a", "b"], ["a-b"]]) == [1, 1, 1]
+    index.save(tmp_path / "index")
+    loaded = ngram.load(tmp_path / "index")
+    assert loaded.count(["a", "b"]) == 1
+    with pytest.raises(ValueError, match="tokenised by a function"):
+        loaded.count("a-b")

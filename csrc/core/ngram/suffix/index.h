@@ -68,6 +68,9 @@ class Index {
   const Vocabulary& vocabulary() const { return vocabulary_; }
   const Arrays& arrays() const { return arrays_; }
   const Lines& lines() const { return lines_; }
+  // How the texts became words, in the words of who has made the index.
+  const std::string& tokenization() const { return tokenization_; }
+  void set_tokenization(std::string tokenization) { tokenization_ = std::move(tokenization); }
   uint64_t tokens() const { return arrays_.tokens.size(); }
   uint64_t documents() const { return arrays_.documents.size() - 1; }
   Word id(std::string_view word) const;  // kNoWord if the corpus does not have it
@@ -119,6 +122,7 @@ class Index {
   Vocabulary vocabulary_;
   Arrays arrays_;
   Lines lines_;
+  std::string tokenization_;
 };
 
 }  // namespace fastlm::ngram::suffix

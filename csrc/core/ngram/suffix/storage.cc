@@ -16,6 +16,7 @@ void save(const Index& index, const std::string& path) {
   const auto& [characters, ends, slots] = index.vocabulary().arrays();
   const Lines::Arrays& lines = index.lines().arrays();
   write_file(path, {{kKindSection, array_of(kKind)},
+                    {"tokenization", array_of(index.tokenization())},
                     {"vocabulary.characters", characters},
                     {"vocabulary.ends", ends},
                     {"vocabulary.slots", slots},
@@ -43,10 +44,11 @@ Index load(const std::string& path, bool verify) {
     return found->second;
   };
   require(section(kKindSection, 1).text() == kKind, "is not of the kind '" + std::string(kKind) + "'; build it again");
-  const Index index(
+  Index index(
       Vocabulary({section("vocabulary.characters", 1), section("vocabulary.ends"), section("vocabulary.slots")}),
       {section("tokens"), section("positions"), section("firsts"), section("documents")},
       Lines({section("lines"), section("sources.lines"), section("sources.names", 1), section("sources.ends")}));
+  index.set_tokenization(std::string(section("tokenization", 1).text()));
   const auto check = [&](const std::optional<std::string>& fault) { require(!fault, fault.value_or("")); };
   if (verify) check(index.vocabulary().fault());
   check(index.fault(verify));
