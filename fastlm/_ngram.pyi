@@ -53,7 +53,14 @@ class Table:
     def ngrams(self, order: int, begin: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """N-grams begin to end of an order, sorted: [end - begin, order] words, and [end - begin] counts."""
     def estimate(
-        self, smoothing: str, parameters: dict[str, list[float]], prune: Sequence[int] = (), compact: bool = False
+        self,
+        smoothing: str,
+        parameters: dict[str, list[float]],
+        prune: Sequence[int] = (),
+        compact: bool = False,
+        limit_vocabulary: Sequence[str] | None = None,
+        interpolate_unigrams: bool = True,
+        vocabulary_pad: int = 0,
     ) -> Model: ...
     def save(self, path: str | bytes) -> None: ...
 

@@ -62,6 +62,13 @@ auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
   return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
 }
 
+// By word of a table, whether it is in a list.
+std::vector<bool> limit_of(const Table& table, const std::vector<std::string>& words) {
+  std::vector<bool> limit(table.vocabulary().size());
+  for (const std::string& word : words) limit[table.vocabulary().find(word)] = true;
+  return limit;
+}
+
 std::string word(const Table& table, Word id) {
   return std::string(table.vocabulary().text(check_words(table, {id})[0]));
 }
@@ -85,14 +92,19 @@ void add_table(py::module_& m) {
       .def(
           "estimate",
           [](const Table& table, const std::string& smoothing, const ngram::Choices& choices,
-             const std::vector<uint64_t>& prune, bool compact) {
+             const std::vector<uint64_t>& prune, bool compact,
+             const std::optional<std::vector<std::string>>& limit_vocabulary, bool interpolate_unigrams,
+             uint64_t vocabulary_pad) {
             const Unlocked unlocked;
+            const ngram::Layout layout = compact ? ngram::Layout::kCompact : ngram::Layout::kFast;
+            const std::vector<bool> limit = limit_vocabulary ? limit_of(table, *limit_vocabulary) : std::vector<bool>();
             return std::make_shared<ngram::Model>(ngram::make_model(
-                table, {smoothing, choices, prune, compact ? ngram::Layout::kCompact : ngram::Layout::kFast},
+                table, {smoothing, choices, prune, layout, limit, interpolate_unigrams, vocabulary_pad},
                 {.poll = poll_signals}));
           },
           py::arg("smoothing"), py::arg("parameters"), py::arg("prune") = std::vector<uint64_t>(),
-          py::arg("compact") = false)
+          py::arg("compact") = false, py::arg("limit_vocabulary") = std::nullopt,
+          py::arg("interpolate_unigrams") = true, py::arg("vocabulary_pad") = 0)
       .def(
           "save",
           [](const Table& table, const std::string& path) {

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, words_of
+from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, smoothings, words_of
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
 
-_FALLBACK = (0.5, 1.0, 1.5)
+_FALLBACK = {1: (0.5,), 3: (0.5, 1.0, 1.5)}
+"""By how many discounts a smoothing has for each order."""
 _AT_ONCE = 1 << 16
 """N-grams that are taken from the engine in one call."""
 
@@ -161,7 +162,10 @@ class Table:
         smoothing: str = "modified-kneser-ney",
         *,
         prune: Sequence[int] = (),
-        discount_fallback: bool | Sequence[float] = False,
+        discount_fallback: bool | float | Sequence[float] = False,
+        limit_vocabulary: Iterable[str] | None = None,
+        interpolate_unigrams: bool = True,
+        vocabulary_pad: int = 0,
         compact: bool = False,
         **parameters: float | Sequence[float],
     ) -> Model:
@@ -171,8 +175,15 @@ class Table:
             smoothing: a key of :func:`fastlm.ngram.smoothings`; docs/ngram.md has their formulas.
             prune: for each order, the last one for the rest: n-grams that occur so often or less are left out, after
                 they have been counted. ``(0, 0, 1)`` leaves out trigrams and longer ones that occur once.
-            discount_fallback: of modified Kneser-Ney: what is taken off counts of 1, 2, and 3 or more, in an order
-                whose counts do not give it; True: 0.5, 1 and 1.5. False: that is an error.
+            discount_fallback: what is taken off counts of 1, 2, and 3 or more in an order whose counts do not give it;
+                True: 0.5, 1 and 1.5. One number for Kneser-Ney's and absolute discounting with one discount; True:
+                0.5. False: such an order is an error.
+            limit_vocabulary: the words of the model; n-grams with another one are left out, after they have been
+                counted. None: those of the table.
+            interpolate_unigrams: mix words alone with the uniform distribution. False: ``<unk>`` has all that their
+                discounts free, as in SRILM.
+            vocabulary_pad: the uniform distribution is one of so many words at least, so that models of different
+                vocabularies compare.
             compact: a model of half the size, whose answers take longer; they are the same.
             **parameters: ``delta``, ``discount``, ``alpha``, ``k``: of the smoothing.
 
@@ -189,9 +200,14 @@ class Table:
 
         values = {name: numbers(value) for name, value in parameters.items()}
         if discount_fallback:
-            values["discount_fallback"] = numbers(_FALLBACK if discount_fallback is True else discount_fallback)
+            most = smoothings().get(smoothing, {}).get("discount_fallback", (0, 0, 0, 3))[3]
+            values["discount_fallback"] = numbers(_FALLBACK[most] if discount_fallback is True else discount_fallback)
         thresholds = [integer("prune", n, 0, 2**64 - 1) for n in prune]
-        return Model(self._table.estimate(smoothing, values, thresholds, compact))
+        pad = integer("vocabulary_pad", vocabulary_pad, 0, 2**32)
+        limit = None if limit_vocabulary is None else words_of(list(limit_vocabulary))
+        return Model(
+            self._table.estimate(smoothing, values, thresholds, compact, limit, bool(interpolate_unigrams), pad)
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.
