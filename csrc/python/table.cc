@@ -1,6 +1,7 @@
 // Counts: fastlm._ngram.Table, and what a file holds.
 #include "../core/ngram/table.h"
 
+#include "../core/ngram/best_delta.h"
 #include "../core/ngram/storage.h"
 #include "engine.h"
 
@@ -69,6 +70,14 @@ std::vector<bool> limit_of(const Table& table, const std::vector<std::string>& w
   return limit;
 }
 
+// The search with the table that it refers to.
+struct DeltaSearch {
+  TablePointer table;
+  ngram::DeltaSearch search;
+  DeltaSearch(TablePointer table, const std::string& errors)
+      : table(std::move(table)), search(*this->table, ngram::invalid_utf8_policy(errors)) {}
+};
+
 std::string word(const Table& table, Word id) {
   return std::string(table.vocabulary().text(check_words(table, {id})[0]));
 }
@@ -112,6 +121,24 @@ void add_table(py::module_& m) {
             ngram::save(table, path);
           },
           py::arg("path"));
+
+  py::class_<DeltaSearch>(m, "DeltaSearch")
+      .def(py::init<std::shared_ptr<Table>, const std::string&>(), py::arg("table"), py::kw_only(),
+           py::arg("errors") = "strict")
+      .def(
+          "begin", [](DeltaSearch& s, std::string source) { s.search.begin(std::move(source)); }, py::arg("source"))
+      .def(
+          "add",
+          [](DeltaSearch& s, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            s.search.add(text);
+          },
+          py::arg("block"))
+      .def("finish", [](DeltaSearch& s) {
+        const Unlocked unlocked;
+        return s.search.finish();
+      });
 }
 
 }  // namespace fastlm::python

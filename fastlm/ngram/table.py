@@ -12,6 +12,7 @@ import numpy as np
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, smoothings, words_of
+from fastlm.ngram.text import Source, read_sources
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
@@ -167,7 +168,8 @@ class Table:
         interpolate_unigrams: bool = True,
         vocabulary_pad: int = 0,
         compact: bool = False,
-        **parameters: float | Sequence[float],
+        heldout: Source | Iterable[Source] | None = None,
+        **parameters: float | Sequence[float] | str,
     ) -> Model:
         """Makes probabilities of the counts.
 
@@ -185,6 +187,7 @@ class Table:
             vocabulary_pad: the uniform distribution is one of so many words at least, so that models of different
                 vocabularies compare.
             compact: a model of half the size, whose answers take longer; they are the same.
+            heldout: a text for ``delta="best"``; see :meth:`best_delta`.
             **parameters: ``delta``, ``discount``, ``alpha``, ``k``: of the smoothing.
 
         Raises:
@@ -198,7 +201,11 @@ class Table:
         """
         from fastlm.ngram.model import Model  # a model has its table, so one of the two imports has to wait
 
-        values = {name: numbers(value) for name, value in parameters.items()}
+        if (parameters.get("delta") == "best") != (heldout is not None):
+            raise ValueError('delta="best" and heldout, the text that it is best for, go together')
+        if heldout is not None:
+            parameters["delta"] = self.best_delta(heldout)
+        values = {name: _numbers(name, value) for name, value in parameters.items()}
         if discount_fallback:
             most = smoothings().get(smoothing, {}).get("discount_fallback", (0, 0, 0, 3))[3]
             values["discount_fallback"] = numbers(_FALLBACK[most] if discount_fallback is True else discount_fallback)
@@ -208,6 +215,30 @@ class Table:
         return Model(
             self._table.estimate(smoothing, values, thresholds, compact, limit, bool(interpolate_unigrams), pad)
         )
+
+    def best_delta(self, heldout: Source | Iterable[Source], *, errors: str = "strict") -> float:
+        """The delta of add-delta under which a text is most probable.
+
+        Args:
+            heldout: as for :func:`fastlm.ngram.count`, from which the text should not be a part.
+            errors: what is done about invalid UTF-8, as for :func:`fastlm.ngram.count`.
+
+        Returns:
+            A number between 1e-9 and 1e9, exact to six digits.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: the text is empty, or is not one; see :func:`fastlm.ngram.count`.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> import io
+            >>> round(ngram.count_sentences(["a a b"], order=1).best_delta(io.BytesIO(b"a a a never")), 4)
+            1.0
+        """
+        search = engine.DeltaSearch(self._table, errors=errors)
+        read_sources(search, heldout, lambda: None)
+        return search.finish()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.
@@ -237,3 +268,9 @@ class Table:
     def _chunks(self, order: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for begin in range(0, self._table.counts[order - 1], _AT_ONCE):
             yield self._table.ngrams(order, begin, begin + _AT_ONCE)
+
+
+def _numbers(name: str, value: float | Sequence[float] | str) -> list[float]:
+    if isinstance(value, str):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return numbers(value)

@@ -1,5 +1,6 @@
 """Every smoothing against its definition in plain Python, and modified Kneser-Ney against lmplz's answers."""
 
+import io
 import math
 
 import pytest
@@ -131,6 +132,34 @@ def test_refused(arguments, message):
     lines = arguments.pop("lines", ["a b", "a c"])
     with pytest.raises(ValueError, match=message):
         ngram.count_sentences(lines, 2).estimate(**arguments)
+
+
+@given(oracle.sentences, oracle.sentences, st.integers(1, 4))
+def test_the_best_delta(lines, heldout, order):
+    table = ngram.count_sentences(lines, order)
+    text = "".join(f"{line}\n" for line in heldout).encode()
+    found, levels = table.best_delta(io.BytesIO(text)), reference.counts(lines, order)
+
+    def likelihood(delta):
+        model = reference.AddDelta(levels, delta)
+        return sum(math.log(p) for line in heldout for p in model.score(line))
+
+    want = reference.best_delta(levels, heldout)
+    assert likelihood(found) == pytest.approx(likelihood(want), abs=1e-6)  # where all are equal, they may differ
+    model = table.estimate("add-delta", delta="best", heldout=io.BytesIO(text))
+    assert model.parameters == {"delta": [found]}
+
+
+def test_a_best_delta_needs_a_text():
+    table = ngram.count_sentences(["a"], 1)
+    with pytest.raises(ValueError, match="go together"):
+        table.estimate("add-delta", delta="best")
+    with pytest.raises(ValueError, match="go together"):
+        table.estimate("add-delta", heldout=io.BytesIO(b"a"))
+    with pytest.raises(ValueError, match="held-out text is empty"):
+        table.best_delta(io.BytesIO(b""))
+    with pytest.raises(TypeError, match="delta must be a number, got 'most'"):
+        table.estimate("add-delta", delta="most")
 
 
 def test_a_weight_of_zero():
