@@ -1,6 +1,7 @@
 // Counts: fastlm._ngram.Table, and what a file holds.
 #include "../core/ngram/table.h"
 
+#include "../core/ngram/best_delta.h"
 #include "../core/ngram/storage.h"
 #include "engine.h"
 
@@ -62,6 +63,15 @@ auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
   return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
 }
 
+// By word of a table, whether it is in a list.
+// The search with the table that it refers to.
+struct DeltaSearch {
+  TablePointer table;
+  ngram::DeltaSearch search;
+  DeltaSearch(TablePointer table, const std::string& errors)
+      : table(std::move(table)), search(*this->table, ngram::invalid_utf8_policy(errors)) {}
+};
+
 std::string word(const Table& table, Word id) {
   return std::string(table.vocabulary().text(check_words(table, {id})[0]));
 }
@@ -85,15 +95,19 @@ void add_table(py::module_& m) {
       .def("ngrams", ngrams, py::arg("order"), py::arg("begin"), py::arg("end"))
       .def(
           "estimate",
-          [](const Table& table, const std::string& smoothing, const ngram::Choices& choices,
-             const std::vector<uint64_t>& prune, bool compact) {
+          [](const Table& table, std::string smoothing, ngram::Choices choices, std::vector<uint64_t> prune,
+             bool compact, std::optional<std::vector<std::string>> limit_vocabulary, bool interpolate_unigrams,
+             uint64_t vocabulary_pad) {
+            const EstimationArguments arguments{
+                std::move(smoothing),        std::move(choices),   std::move(prune), compact,
+                std::move(limit_vocabulary), interpolate_unigrams, vocabulary_pad};
             const Unlocked unlocked;
-            return std::make_shared<ngram::Model>(ngram::make_model(
-                table, {smoothing, choices, prune, compact ? ngram::Layout::kCompact : ngram::Layout::kFast},
-                {.poll = poll_signals}));
+            return std::make_shared<ngram::Model>(
+                ngram::make_model(table, arguments.of(table.vocabulary()), {.poll = poll_signals}));
           },
           py::arg("smoothing"), py::arg("parameters"), py::arg("prune") = std::vector<uint64_t>(),
-          py::arg("compact") = false)
+          py::arg("compact") = false, py::arg("limit_vocabulary") = std::nullopt,
+          py::arg("interpolate_unigrams") = true, py::arg("vocabulary_pad") = 0)
       .def(
           "save",
           [](const Table& table, const std::string& path) {
@@ -101,6 +115,24 @@ void add_table(py::module_& m) {
             ngram::save(table, path);
           },
           py::arg("path"));
+
+  py::class_<DeltaSearch>(m, "DeltaSearch")
+      .def(py::init<std::shared_ptr<Table>, const std::string&>(), py::arg("table"), py::kw_only(),
+           py::arg("errors") = "strict")
+      .def(
+          "begin", [](DeltaSearch& s, std::string source) { s.search.begin(std::move(source)); }, py::arg("source"))
+      .def(
+          "add",
+          [](DeltaSearch& s, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            s.search.add(text);
+          },
+          py::arg("block"))
+      .def("finish", [](DeltaSearch& s) {
+        const Unlocked unlocked;
+        return s.search.finish();
+      });
 }
 
 }  // namespace fastlm::python

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, choices, integer, thresholds, words_of
+from fastlm.ngram.inputs import Format, Texts, read_sources
 from fastlm.ngram.tokenization import Tokenization
 
 if TYPE_CHECKING:
@@ -165,9 +166,13 @@ class Table:
         smoothing: str = "modified-kneser-ney",
         *,
         prune: Sequence[int] = (),
-        discount_fallback: bool | Sequence[float] = False,
+        discount_fallback: bool | float | Sequence[float] = False,
+        limit_vocabulary: Iterable[str] | None = None,
+        interpolate_unigrams: bool = True,
+        vocabulary_pad: int = 0,
         compact: bool = False,
-        **parameters: float | Sequence[float],
+        heldout: Texts | None = None,
+        **parameters: float | Sequence[float] | str,
     ) -> Model:
         """Makes probabilities of the counts.
 
@@ -175,9 +180,17 @@ class Table:
             smoothing: a key of :func:`fastlm.ngram.smoothings`; docs/ngram.md has their formulas.
             prune: for each order, the last one for the rest: n-grams that occur so often or less are left out, after
                 they have been counted. ``(0, 0, 1)`` leaves out trigrams and longer ones that occur once.
-            discount_fallback: of modified Kneser-Ney: what is taken off counts of 1, 2, and 3 or more, in an order
-                whose counts do not give it; True: 0.5, 1 and 1.5. False: that is an error.
+            discount_fallback: what is taken off counts of 1, 2, and 3 or more in an order whose counts do not give it;
+                True: 0.5, 1 and 1.5. One number for Kneser-Ney's and absolute discounting with one discount; True:
+                0.5. False: such an order is an error.
+            limit_vocabulary: the words of the model; n-grams with another one are left out, after they have been
+                counted. None: those of the table.
+            interpolate_unigrams: mix words alone with the uniform distribution. False: ``<unk>`` has all that their
+                discounts free, as in SRILM.
+            vocabulary_pad: the uniform distribution is one of so many words at least, so that models of different
+                vocabularies compare.
             compact: a model of half the size, whose answers take longer; they are the same.
+            heldout: a text for ``delta="best"``; see :meth:`best_delta`.
             **parameters: ``delta``, ``discount``, ``alpha``, ``k``: of the smoothing.
 
         Raises:
@@ -191,8 +204,41 @@ class Table:
         """
         from fastlm.ngram.model import Model  # a model has its table, so one of the two imports has to wait
 
-        values = choices(discount_fallback, parameters)
-        return Model(self._table.estimate(smoothing, values, thresholds(prune), compact), self.tokenization)
+        if (parameters.get("delta") == "best") != (heldout is not None):
+            raise ValueError('delta="best" and heldout, the text that it is best for, go together')
+        if heldout is not None:
+            parameters["delta"] = self.best_delta(heldout)
+        values = choices(smoothing, discount_fallback, parameters)
+        pad = integer("vocabulary_pad", vocabulary_pad, 0, 2**32)
+        limit = None if limit_vocabulary is None else words_of(list(limit_vocabulary))
+        model = self._table.estimate(
+            smoothing, values, thresholds(prune), compact, limit, bool(interpolate_unigrams), pad
+        )
+        return Model(model, self.tokenization)
+
+    def best_delta(self, heldout: Texts, *, errors: str = "strict") -> float:
+        """The delta of add-delta under which a text is most probable.
+
+        Args:
+            heldout: as for :func:`fastlm.ngram.count`, from which the text should not be a part.
+            errors: what is done about invalid UTF-8, as for :func:`fastlm.ngram.count`.
+
+        Returns:
+            A number between 1e-9 and 1e9, exact to six digits.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: the text is empty, or is not one; see :func:`fastlm.ngram.count`.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> import io
+            >>> round(ngram.count_sentences(["a a b"], order=1).best_delta(io.BytesIO(b"a a a never")), 4)
+            1.0
+        """
+        search = engine.DeltaSearch(self._table, errors=errors)
+        read_sources(search, heldout, lambda: None, Format(self.tokenization, errors))
+        return search.finish()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.
