@@ -9,6 +9,7 @@
 """
 
 from fastlm.ngram._engine import FormatError, smoothings
+from fastlm.ngram.combining import merge
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
 from fastlm.ngram.model import Evaluation, Model, WordScore
@@ -23,5 +24,6 @@ __all__ = [
     "count",
     "count_sentences",
     "load",
+    "merge",
     "smoothings",
 ]
