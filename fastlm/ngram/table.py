@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, integer, numbers, w
 
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
+    from fastlm.ngram.text import Source
 
 _FALLBACK = (0.5, 1.0, 1.5)
 _AT_ONCE = 1 << 16
@@ -163,6 +164,27 @@ class Table:
         tables = [self._table, *(other._table for other in others)]
         return Table(engine.Table.merge(tables, integer("threads", threads, 0, 1024)))
 
+    def update(self, texts: Source | Iterable[Source], **options: Any) -> Table:
+        """A table of this one's counts and those of more text, added: it is counted, then merged.
+
+        Args:
+            texts: as :func:`fastlm.ngram.count` takes them.
+            **options: of :func:`fastlm.ngram.count`, all but the order, which is this table's.
+
+        Raises:
+            ValueError: as :func:`fastlm.ngram.count`.
+            OSError: a file cannot be read.
+
+        Example:
+            >>> import io
+            >>> from fastlm import ngram
+            >>> ngram.count_sentences(["a b"], order=2).update(io.BytesIO(b"a b c"))["a b"]
+            2
+        """
+        from fastlm.ngram.counting import count  # which makes tables, so one of the two imports has to wait
+
+        return self.merge(count(texts, self.order, **options))
+
     def subtract(self, other: Table, *, threads: int = 0) -> Table:
         """A table of what is left when the counts of a part of the text are taken off.
 
@@ -193,7 +215,7 @@ class Table:
         Example:
             >>> from fastlm import ngram
             >>> ngram.count_sentences(["a b", "a c"], order=2).prune([0, 1]).counts
-            [6, 1]
+            [5, 1]
         """
         least = [integer("thresholds", n, 0, 2**64 - 1) for n in thresholds]
         return Table(self._table.prune(least, integer("threads", threads, 0, 1024)))
