@@ -72,6 +72,14 @@ class Table:
         """Words seen after a context, in the order of their ids, with their counts."""
     def ngrams(self, order: int, begin: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """N-grams begin to end of an order, sorted: [end - begin, order] words, and [end - begin] counts."""
+    def most_common(self, order: int, k: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        """The k most frequent n-grams of an order as `ngrams` gives them, by falling count; of equals, sorted."""
+    def begun_by(self, order: int, prefix: Sequence[int]) -> tuple[int, int]:
+        """Where the n-grams of an order above 1 begin and end that begin with some words."""
+    @staticmethod
+    def merge(tables: Sequence[Table], threads: int = 0) -> Table: ...
+    def subtract(self, other: Table, threads: int = 0) -> Table: ...
+    def prune(self, thresholds: Sequence[int], threads: int = 0) -> Table: ...
     def estimate(
         self,
         smoothing: str,
