@@ -98,6 +98,15 @@ class Evaluator:
     def add(self, block: bytes) -> None: ...
     def finish(self) -> Evaluation: ...
 
+class TokenScores:
+    """What a model makes of each token of a text that comes in blocks, as Counter takes them."""
+
+    def __init__(self, model: Model, *, errors: str = "strict") -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    def finish(self) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
+        """log10 P of each token, whether it is not in the vocabulary, and how many sentences there were."""
+
 class Evaluation:
     tokens: int
     """Words and ends of sentences."""
@@ -108,6 +117,9 @@ class Evaluation:
     """Sum over the tokens that are."""
     log10_unknown: float
     """Sum over the others."""
+
+def merge(models: Sequence[Model], weights: Sequence[float]) -> Model:
+    """Linear interpolation as one model, of the n-grams and words of all."""
 
 def load(path: str | bytes, verify: bool = True) -> Table | Model:
     """Maps a file into memory; `verify` reads it once, for its checksum and its structure."""

@@ -2,8 +2,10 @@
 #include "../core/ngram/model.h"
 
 #include "../core/ngram/generate.h"
+#include "../core/ngram/merging.h"
 #include "../core/ngram/pruning.h"
 #include "../core/ngram/storage.h"
+#include "../core/ngram/token_scores.h"
 #include "engine.h"
 
 namespace fastlm::python {
@@ -42,6 +44,25 @@ Words generate(const Model& model, const Words& start, int64_t max_words, double
   const Unlocked unlocked;
   return ngram::generate(model, start, {max_words, temperature, top_k, seed});
 }
+
+// The scores with the model that they refer to.
+struct TokenScores {
+  ModelPointer model;
+  ngram::TokenScores scores;
+  TokenScores(ModelPointer model, const std::string& errors)
+      : model(std::move(model)), scores(*this->model, ngram::invalid_utf8_policy(errors)) {}
+
+  void add(const py::bytes& block) {
+    const std::string_view text = block;
+    const Unlocked unlocked;
+    scores.add(text);
+  }
+  py::tuple finish() {
+    scores.finish();
+    return py::make_tuple(to_numpy(std::move(scores.log10())), to_numpy(std::move(scores.unknown())),
+                          scores.sentences());
+  }
+};
 
 py::object load(const std::string& path, bool verify) {
   auto loaded = [&] {
@@ -96,6 +117,19 @@ void add_model(py::module_& m) {
             ngram::save(model, path);
           },
           py::arg("path"));
+  py::class_<TokenScores>(m, "TokenScores")
+      .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")
+      .def(
+          "begin", [](TokenScores& s, std::string source) { s.scores.begin(std::move(source)); }, py::arg("source"))
+      .def("add", &TokenScores::add, py::arg("block"))
+      .def("finish", &TokenScores::finish);
+  m.def(
+      "merge",
+      [](const std::vector<ModelPointer>& models, const std::vector<double>& weights) {
+        const Unlocked unlocked;
+        return std::make_shared<Model>(ngram::merge(models, weights, {.poll = poll_signals}));
+      },
+      py::arg("models"), py::arg("weights"));
   m.def("load", load, py::arg("path"), py::arg("verify") = true);
   m.def("smoothings", smoothings);
 }

@@ -11,17 +11,20 @@
 from fastlm.ngram._engine import FormatError, smoothings
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
+from fastlm.ngram.mixing import Mixture, mix
 from fastlm.ngram.model import Evaluation, Model, WordScore
 from fastlm.ngram.table import Table
 
 __all__ = [
     "Evaluation",
     "FormatError",
+    "Mixture",
     "Model",
     "Table",
     "WordScore",
     "count",
     "count_sentences",
     "load",
+    "mix",
     "smoothings",
 ]
