@@ -70,7 +70,7 @@ def mix(
         >>> from fastlm import ngram
         >>> models = [ngram.count_sentences([text], order=2).estimate("witten-bell") for text in ("a b", "a c")]
         >>> round(ngram.mix(models, [0.5, 0.5]).probability("b", "a"), 3)
-        0.292
+        0.323
     """
     models = list(models)
     if not models:
@@ -96,7 +96,7 @@ class Mixture:
     >>> mixture.weights
     [0.5, 0.5]
     >>> mixture.next("a", k=2)
-    [('b', 0.29...), ('c', 0.29...)]
+    [('b', 0.32...), ('c', 0.32...)]
     """
 
     def __init__(self, models: Sequence[Model], weights: Sequence[float]) -> None:
