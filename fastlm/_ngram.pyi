@@ -106,6 +106,10 @@ class Model:
     parameters: dict[str, list[float]]
     """Of the smoothing, as used; a number for each order, or one for all."""
 
+    def score_text(self, text: str, bos: bool, eos: bool) -> float:
+        """log10 P of a sentence, its words between ASCII white space."""
+    def score_texts(self, texts: list[str], bos: bool, eos: bool, threads: int = 1) -> NDArray[np.float64]:
+        """The same of many."""
     def score(self, words: Sequence[int], start: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """log10 P of each word given those before it (after the words `start`), and the order of the n-gram used."""
     def distribution(self, context: Sequence[int]) -> NDArray[np.float32]:
@@ -125,6 +129,15 @@ class Evaluator:
     def begin(self, source: str) -> None: ...
     def add(self, block: bytes) -> None: ...
     def finish(self) -> Evaluation: ...
+
+class TokenScores:
+    """What a model makes of each token of a text that comes in blocks, as Counter takes them."""
+
+    def __init__(self, model: Model, *, errors: str = "strict") -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    def finish(self) -> tuple[NDArray[np.float32], NDArray[np.uint8], int]:
+        """log10 P of each token, whether it is not in the vocabulary, and how many sentences there were."""
 
 class Evaluation:
     tokens: int
@@ -179,6 +192,9 @@ class ArpaWriter:
         """Some n-grams of order 1, then of order 2, ..."""
     def finish(self) -> None:
         """All have come."""
+
+def merge(models: Sequence[Model], weights: Sequence[float]) -> Model:
+    """Linear interpolation as one model, of the n-grams and words of all."""
 
 def load(path: str | bytes, verify: bool = True) -> Table | Model:
     """Maps a file into memory; `verify` reads it once, for its checksum and its structure."""

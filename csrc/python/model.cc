@@ -1,9 +1,12 @@
 // Probabilities: fastlm._ngram.Model, and the smoothings there are.
 #include "../core/ngram/model.h"
 
+#include "../core/ngram/batch.h"
 #include "../core/ngram/generate.h"
+#include "../core/ngram/merging.h"
 #include "../core/ngram/pruning.h"
 #include "../core/ngram/storage.h"
+#include "../core/ngram/token_scores.h"
 #include "engine.h"
 
 namespace fastlm::python {
@@ -26,6 +29,31 @@ auto score(const Model& model, const Words& words, const Words& start) {
   return py::make_tuple(to_numpy(std::move(log10)), to_numpy(std::move(order)));
 }
 
+// Of one text; nothing is made for Python on the way.
+double score_text(const Model& model, std::string_view text, bool bos, bool eos) {
+  std::vector<ngram::Word> ids;
+  ngram::append_ids(model.vocabulary(), text, ids);
+  double total;
+  ngram::score_ids(model, std::vector<std::span<const ngram::Word>>{ids}, bos, eos, {&total, 1});
+  return total;
+}
+
+auto score_texts(const Model& model, const py::list& texts, bool bos, bool eos, int threads) {
+  std::vector<std::string_view> views;
+  for (const py::handle text : texts) {
+    Py_ssize_t size = 0;
+    const char* const utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (!utf8) throw py::error_already_set();
+    views.emplace_back(utf8, size_t(size));
+  }
+  std::vector<double> totals;
+  {
+    const Unlocked unlocked;
+    totals = ngram::score_texts(model, views, bos, eos, {.threads = threads, .poll = poll_signals});
+  }
+  return to_numpy(std::move(totals));
+}
+
 auto distribution(const Model& model, const Words& context) {
   check_words(model.table(), context);
   std::vector<float> probabilities(model.vocabulary().size());
@@ -42,6 +70,25 @@ Words generate(const Model& model, const Words& start, int64_t max_words, double
   const Unlocked unlocked;
   return ngram::generate(model, start, {max_words, temperature, top_k, seed});
 }
+
+// The scores with the model that they refer to.
+struct TokenScores {
+  ModelPointer model;
+  ngram::TokenScores scores;
+  TokenScores(ModelPointer model, const std::string& errors)
+      : model(std::move(model)), scores(*this->model, ngram::invalid_utf8_policy(errors)) {}
+
+  void add(const py::bytes& block) {
+    const std::string_view text = block;
+    const Unlocked unlocked;
+    scores.add(text);
+  }
+  py::tuple finish() {
+    scores.finish();
+    return py::make_tuple(to_numpy(std::move(scores.log10())), to_numpy(std::move(scores.unknown())),
+                          scores.sentences());
+  }
+};
 
 py::object load(const std::string& path, bool verify) {
   auto loaded = [&] {
@@ -71,6 +118,8 @@ void add_model(py::module_& m) {
                              })
       .def_property_readonly("smoothing", &Model::smoothing)
       .def_property_readonly("parameters", &Model::parameters)
+      .def("score_text", score_text, py::arg("text"), py::arg("bos"), py::arg("eos"))
+      .def("score_texts", score_texts, py::arg("texts"), py::arg("bos"), py::arg("eos"), py::arg("threads") = 1)
       .def("score", score, py::arg("words"), py::arg("start"))
       .def("distribution", distribution, py::arg("context"))
       .def("generate", generate, py::arg("start"), py::arg("max_words"), py::arg("temperature"), py::arg("top_k"),
@@ -96,6 +145,19 @@ void add_model(py::module_& m) {
             ngram::save(model, path);
           },
           py::arg("path"));
+  py::class_<TokenScores>(m, "TokenScores")
+      .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")
+      .def(
+          "begin", [](TokenScores& s, std::string source) { s.scores.begin(std::move(source)); }, py::arg("source"))
+      .def("add", &TokenScores::add, py::arg("block"))
+      .def("finish", &TokenScores::finish);
+  m.def(
+      "merge",
+      [](const std::vector<ModelPointer>& models, const std::vector<double>& weights) {
+        const Unlocked unlocked;
+        return std::make_shared<Model>(ngram::merge(models, weights, {.poll = poll_signals}));
+      },
+      py::arg("models"), py::arg("weights"));
   m.def("load", load, py::arg("path"), py::arg("verify") = true);
   m.def("smoothings", smoothings);
 }

@@ -13,6 +13,7 @@ from fastlm.ngram.building import build
 from fastlm.ngram.combining import merge
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
+from fastlm.ngram.mixing import Mixture, mix
 from fastlm.ngram.model import Evaluation, Model, WordScore
 from fastlm.ngram.search import Contamination, SuffixIndex, index, index_documents
 from fastlm.ngram.table import Table
@@ -22,6 +23,7 @@ __all__ = [
     "Contamination",
     "Evaluation",
     "FormatError",
+    "Mixture",
     "Model",
     "SuffixIndex",
     "Table",
@@ -34,5 +36,6 @@ __all__ = [
     "index_documents",
     "load",
     "merge",
+    "mix",
     "smoothings",
 ]

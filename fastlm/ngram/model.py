@@ -150,7 +150,39 @@ class Model:
 
     def score(self, sentence: Words, *, bos: bool = True, eos: bool = True) -> float:
         """log10 P of a sentence; ``-inf`` if the model holds it impossible. Arguments as for :meth:`scores`."""
-        return sum(word.log10 for word in self.scores(sentence, bos=bos, eos=eos))
+        return self._model.score_text(self._line(sentence), bos, eos)
+
+    def score_batch(
+        self, sentences: Iterable[Words], *, bos: bool = True, eos: bool = True, threads: int = 1
+    ) -> NDArray[np.float64]:
+        """log10 P of each of many sentences: [n]. Other Python threads run on meanwhile.
+
+        Args:
+            sentences: each as for :meth:`scores`.
+            bos: as for :meth:`scores`.
+            eos: as for :meth:`scores`.
+            threads: 0: one for each processor.
+
+        Raises:
+            TypeError: a sentence is neither a str nor a sequence of words.
+            ValueError: ``<s>`` or ``</s>`` is among the words.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> model = ngram.count_sentences(["a b"], order=2).estimate("witten-bell")
+            >>> bool((model.score_batch(["a b", "b"]) == [model.score("a b"), model.score("b")]).all())
+            True
+        """
+        if isinstance(sentences, str):
+            raise TypeError("expected several sentences, got one str; put it into a list")
+        lines = [self._line(sentence) for sentence in sentences]
+        return self._model.score_texts(lines, bos, eos, integer("threads", threads, 0, 1024))
+
+    def _line(self, sentence: Words) -> str:
+        """A sentence as the engine takes it: words between white space."""
+        if type(sentence) is str and self.tokenization.plain:
+            return sentence
+        return " ".join(self.tokenization.words(sentence))
 
     def probability(self, word: str, context: Words = ()) -> float:
         """P(word | context).

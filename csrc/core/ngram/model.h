@@ -4,6 +4,7 @@
 // the probabilities themselves. P(word) is always kept.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -18,14 +19,22 @@ namespace fastlm::ngram {
 // The words before, as far as they matter: their ends of 1, 2, ... words, as long as these occur.
 struct State {
   struct Context {
-    uint64_t node;   // in its level of the trie
-    Range children;  // what follows it, in the next level
-    StoredWeights weights;
+    uint64_t node = 0;  // in its level of the trie
+    Range children;     // what follows it, in the next level
+    StoredWeights weights{};
   };
 
   int history = 0;  // words before, order - 1 at most
   int length = 0;   // of the longest end that occurs
   std::array<Context, kMaxOrder> at;
+
+  State() = default;
+  State(const State& other) { *this = other; }
+  State& operator=(const State& other) {  // most of the room is empty
+    history = other.history, length = other.length;
+    std::copy_n(other.at.begin(), length, at.begin());
+    return *this;
+  }
 
   // Whether the same words have the same probabilities after both.
   bool operator==(const State& other) const {
