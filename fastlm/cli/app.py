@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from fastlm.cli import bench, doctor, ngram, ngram_search
+from fastlm.cli import bench, doctor, ngram, ngram_build, ngram_search
 
 app = typer.Typer(
     help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+ngram.app.command("build")(ngram_build.build)
+ngram.app.command("count")(ngram_build.count)
 ngram.app.command("index")(ngram_search.index)
 ngram.app.command("search")(ngram_search.search)
 app.add_typer(ngram.app, name="ngram")

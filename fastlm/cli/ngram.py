@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,7 @@ from fastlm.cli.ngram_console import (
     load_model,
     note_unknown,
     print_json,
-    progress,
 )
-from fastlm.ngram.inputs import sources_of
 
 app = typer.Typer(
     cls=OneLineErrors, help="Count n-grams of a text, estimate a model, ask it, sample from it.", no_args_is_help=True
@@ -32,92 +30,11 @@ class Errors(StrEnum):
     IGNORE = "ignore"
 
 
-def _known_smoothing(name: str) -> str:
-    if name not in ngram.smoothings():
-        raise typer.BadParameter(f"unknown smoothing {name!r}; expected one of: {', '.join(ngram.smoothings())}")
-    return name
-
-
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file of fastlm ngram build.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Utf8Errors = Annotated[
     Errors, typer.Option(help="Invalid UTF-8: stop there, put U+FFFD in its place, or leave it out.")
 ]
-
-
-@app.command()
-def build(
-    corpus: Annotated[
-        list[str],
-        typer.Argument(
-            help="Text files, folders, patterns; also .gz .zst .bz2 .xz; - is standard input. A line is a sentence."
-        ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model.", show_default=False)],
-    order: Annotated[int, typer.Option("--order", "-n", min=1, max=32, help="Words of the longest n-grams.")] = 3,
-    smoothing: Annotated[
-        str, typer.Option(callback=_known_smoothing, help=f"One of: {', '.join(ngram.smoothings())}.")
-    ] = "backoff",
-    delta: Annotated[float | None, typer.Option(help="Of add-delta: added to every count; default 1.")] = None,
-    discount: Annotated[
-        float | None, typer.Option(help="Of backoff: taken off every count, 0 to 1; default: from the counts.")
-    ] = None,
-    vocabulary: Annotated[
-        Path | None, typer.Option(help="A file of words; all others are <unk>.", show_default=False)
-    ] = None,
-    min_count: Annotated[int, typer.Option(min=1, help="Rarer words are <unk>.")] = 1,
-    max_vocabulary: Annotated[int, typer.Option(min=0, help="Keep the most frequent words only; 0: all.")] = 0,
-    errors: Utf8Errors = Errors.STRICT,
-    threads: Annotated[int, typer.Option(min=0, max=1024, help="0: one for each processor.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Count the n-grams of a text and write a model of them."""
-    parameters = _parameters(smoothing, {"delta": delta, "discount": discount})
-    words = None if vocabulary is None else _read_vocabulary(vocabulary)
-    if words is not None and (min_count > 1 or max_vocabulary > 0):
-        raise typer.BadParameter("--vocabulary gives the words; --min-count and --max-vocabulary cannot choose them")
-    corpus = [str(file) for file in sources_of(corpus)]
-    _check_output(output, corpus)
-    with progress() as report:
-        table = ngram.count(
-            corpus,
-            order,
-            vocabulary=words,
-            min_count=min_count,
-            max_vocabulary=max_vocabulary,
-            errors=errors,
-            threads=threads,
-            progress=report,
-        )
-        model = table.estimate(smoothing, **parameters)
-        model.save(output)
-    _print_facts(_facts(model, output), as_json)
-
-
-def _parameters(smoothing: str, given: dict[str, float | None]) -> dict[str, Any]:
-    """Those of the command line, checked before hours of counting."""
-    known = ngram.smoothings()[smoothing]
-    chosen: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name not in known:
-            raise typer.BadParameter(f"--{name} is not a parameter of {smoothing}")
-        _, least, greatest, _ = known[name]
-        if not least <= value <= greatest:
-            raise typer.BadParameter(f"--{name} must be between {least:g} and {greatest:g}, got {value:g}")
-        chosen[name] = value
-    return chosen
-
-
-def _read_vocabulary(path: Path) -> list[str]:
-    try:
-        words = [word.decode() for word in path.read_bytes().split()]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: a vocabulary must be UTF-8 ({error.reason})") from None
-    if not words:
-        raise ValueError(f"{path}: the vocabulary is empty: expected words, separated by white space")
-    return words
 
 
 def _check_output(output: Path, corpus: list[str]) -> None:

@@ -108,4 +108,6 @@ def build(
         chosen = choices(discount_fallback, parameters or {})
         table = None if counts is None else os.fsencode(counts)
         counter.build(file, smoothing, chosen, thresholds(prune), compact, table)
-    return load(path, verify=False)
+    found = load(path, verify=False)
+    assert isinstance(found, Model | Table)
+    return found

@@ -81,11 +81,15 @@ def folder(tmp_path_factory):
 
 class TestBuild:
     def test_every_form_of_text_gives_the_same_file(self, folder, tmp_path):
-        want = (folder / "model").read_bytes()
+        ngram.build(folder / "corpus.txt", tmp_path / "want", 3, smoothing="backoff")
+        want = (tmp_path / "want").read_bytes()
         for i, source in enumerate(["corpus.txt", "corpus.gz", "corpus.zst"]):
-            succeed("build", folder / source, "-o", tmp_path / f"{i}", "--order", 3)
+            succeed("build", folder / source, "-o", tmp_path / f"{i}", "--order", 3, "--smoothing", "backoff")
             assert (tmp_path / f"{i}").read_bytes() == want
-        result = run_process("build", "-", "-o", tmp_path / "piped", input=gzip.compress(TEXT.encode()))
+        result = run_process(
+            *("build", "-", "-o", tmp_path / "piped", "--order", 3, "--smoothing", "backoff"),
+            input=gzip.compress(TEXT.encode()),
+        )
         assert (result.returncode, result.stderr) == (0, b"")
         assert (tmp_path / "piped").read_bytes() == want
 
@@ -103,8 +107,25 @@ class TestBuild:
         assert facts["ngrams"] == want.counts
         assert dict(ngram.load(tmp_path / "m").table.items()) == dict(want.items())
 
+    def test_memory_does_not_change_the_file_and_counts_lie_beside_it(self, tmp_path):
+        files = []
+        for memory in ((), ("--memory", "9M", "--temp-dir", tmp_path)):
+            output = ("-o", tmp_path / "m", "--counts", tmp_path / "c", "--discount-fallback", *memory)
+            succeed("build", "-", *output, "--prune", "0,0,1", "--compact", input=TEXT)
+            files.append(((tmp_path / "m").read_bytes(), (tmp_path / "c").read_bytes()))
+        assert files[0] == files[1]
+        assert json.loads(succeed("info", tmp_path / "c", "--json"))["smoothing"] is None
+        succeed("count", "-", "-o", tmp_path / "d", input=TEXT)
+        assert (tmp_path / "d").read_bytes() == files[0][1]
+
+    def test_tokenizers(self, tmp_path):
+        options = ("--tokenizer", "characters", "--lower", "--smoothing", "witten-bell")
+        succeed("build", "-", "-o", tmp_path / "m", *options, input="A cat\n")
+        found = json.loads(succeed("query", tmp_path / "m", "CAT", "--json"))
+        assert [word["word"] for word in found["words"]] == ["c", "a", "t", "</s>"]
+
     def test_min_count_max_vocabulary_errors_and_discount(self, tmp_path):
-        build = ("build", "-", "-o", tmp_path / "m", "--order", 1, "--json")
+        build = ("build", "-", "-o", tmp_path / "m", "--order", 1, "--smoothing", "backoff", "--json")
         assert json.loads(succeed(*build, "--min-count", 3, input=TEXT))["vocabulary"] == 4
         assert json.loads(succeed(*build, "--max-vocabulary", 2, input=TEXT))["vocabulary"] == 5
         assert json.loads(succeed(*build, "--errors", "ignore", input=b"a\xff b"))["vocabulary"] == 5
@@ -133,9 +154,26 @@ class TestBuild:
                 "unknown smoothing 'magic'; expected one of: absolute-discounting, add-delta, backoff",
             ),
             (["corpus.txt", "--smoothing", "add-delta", "--delta", "0"], 2, "--delta must be between 1e-09 and 1e+09"),
-            (["corpus.txt", "--discount", "2"], 2, "--discount must be between 0 and 1, got 2"),
-            (["corpus.txt", "--discount", "nan"], 2, "--discount must be between 0 and 1, got nan"),
-            (["corpus.txt", "--delta", "1"], 2, "--delta is not a parameter of backoff"),
+            (
+                ["corpus.txt", "--smoothing", "backoff", "--discount", "2"],
+                2,
+                "--discount must be between 0 and 1, got 2",
+            ),
+            (
+                ["corpus.txt", "--smoothing", "backoff", "--discount", "nan"],
+                2,
+                "--discount must be between 0 and 1, got nan",
+            ),
+            (["corpus.txt", "--delta", "1"], 2, "--delta is not a parameter of modified-kneser-ney"),
+            (["corpus.txt", "--prune", "0 x"], 2, "--prune must be whole numbers, as '0 0 1', got '0 x'"),
+            (
+                ["corpus.txt", "--smoothing", "witten-bell", "--prune", "0 2 1"],
+                1,
+                "the thresholds of prune must not fall",
+            ),
+            (["corpus.txt", "--memory", "much"], 1, "expected a size such as '512M' or '4G', got 'much'"),
+            (["corpus.txt", "--temp-dir", "none"], 2, "--temp-dir none is no folder"),
+            (["corpus.txt"], 1, "the discounts of order 3 cannot be worked out from the counts"),
             (["corpus.txt", "--errors", "maybe"], 2, "--errors"),
             (["corpus.txt", "--output", "corpus.txt"], 2, "--output would overwrite the text corpus.txt"),
             (["corpus.*", "--output", "corpus.txt"], 2, "--output would overwrite the text corpus.txt"),
@@ -158,7 +196,7 @@ class TestBuild:
 
     def test_interrupted_while_it_reads(self, tmp_path):
         process = subprocess.Popen(
-            [*COMMAND, "build", "-", "-o", tmp_path / "model"],
+            [*COMMAND, "build", "-", "-o", tmp_path / "model", "--smoothing", "backoff"],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -178,7 +216,7 @@ class TestBuild:
     def test_progress_is_for_a_terminal(self, folder, tmp_path):
         parent, child = pty.openpty()
         with subprocess.Popen(
-            [*COMMAND, "build", "-", "-o", tmp_path / "model"],
+            [*COMMAND, "build", "-", "-o", tmp_path / "model", "--smoothing", "backoff"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=child,
