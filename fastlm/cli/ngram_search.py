@@ -14,7 +14,7 @@ from fastlm.cli.ngram import AsJson, Errors, Utf8Errors, _check_output, _facts, 
 from fastlm.cli.ngram_build import Column, Lower, Output, Threads, Tokenizer
 from fastlm.cli.ngram_console import lines_of, print_json, progress
 from fastlm.ngram.inputs import sources_of
-from fastlm.ngram.search import Occurrence
+from fastlm.ngram.occurrences import Occurrence
 
 
 class Documents(StrEnum):
