@@ -45,6 +45,9 @@ class Counter:
         parameters: dict[str, list[float]],
         prune: Sequence[int],
         compact: bool,
+        limit_vocabulary: Sequence[str] | None,
+        interpolate_unigrams: bool,
+        vocabulary_pad: int,
         counts: str | bytes | None = None,
     ) -> int:
         """Counts, and writes a model; into ``counts`` the table too. Returns the bytes of temporary files."""
@@ -69,10 +72,33 @@ class Table:
         """Words seen after a context, in the order of their ids, with their counts."""
     def ngrams(self, order: int, begin: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         """N-grams begin to end of an order, sorted: [end - begin, order] words, and [end - begin] counts."""
+    def most_common(self, order: int, k: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        """The k most frequent n-grams of an order as `ngrams` gives them, by falling count; of equals, sorted."""
+    def begun_by(self, order: int, prefix: Sequence[int]) -> tuple[int, int]:
+        """Where the n-grams of an order above 1 begin and end that begin with some words."""
+    @staticmethod
+    def merge(tables: Sequence[Table], threads: int = 0) -> Table: ...
+    def subtract(self, other: Table, threads: int = 0) -> Table: ...
+    def prune(self, thresholds: Sequence[int], threads: int = 0) -> Table: ...
     def estimate(
-        self, smoothing: str, parameters: dict[str, list[float]], prune: Sequence[int] = (), compact: bool = False
+        self,
+        smoothing: str,
+        parameters: dict[str, list[float]],
+        prune: Sequence[int] = (),
+        compact: bool = False,
+        limit_vocabulary: Sequence[str] | None = None,
+        interpolate_unigrams: bool = True,
+        vocabulary_pad: int = 0,
     ) -> Model: ...
     def save(self, path: str | bytes) -> None: ...
+
+class DeltaSearch:
+    """The best delta of add-delta for a text that comes in blocks, as Counter takes them."""
+
+    def __init__(self, table: Table, *, errors: str = "strict") -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    def finish(self) -> float: ...
 
 class Model:
     table: Table
@@ -84,6 +110,10 @@ class Model:
         """log10 P of each word given those before it (after the words `start`), and the order of the n-gram used."""
     def distribution(self, context: Sequence[int]) -> NDArray[np.float32]:
         """P(word | context) for each word of the vocabulary; ``<s>`` has 0. All zeros where there is none."""
+    def quantize(self, bits: int) -> Model:
+        """The same probabilities and weights, from a list of 2**bits of them for each order."""
+    def prune(self, threshold: float) -> Model:
+        """Without the n-grams of which each alone raises the perplexity by less than such a part of it."""
     def generate(self, start: Sequence[int], max_words: int, temperature: float, top_k: int, seed: int) -> list[int]:
         """Words drawn after `start`, ended by 2 where the model ends the sentence; never 0 or 1."""
     def save(self, path: str | bytes) -> None: ...

@@ -31,24 +31,27 @@ uint64_t count_to_file(Counter& counter, const std::string& path) {
 }
 
 // The same for a model; counts: a file for the table too.
-uint64_t build(Counter& counter, const std::string& path, const std::string& smoothing, const ngram::Choices& choices,
-               const std::vector<uint64_t>& prune, bool compact, const std::optional<std::string>& counts) {
+uint64_t build(Counter& counter, const std::string& path, std::string smoothing, ngram::Choices choices,
+               std::vector<uint64_t> prune, bool compact, std::optional<std::vector<std::string>> limit_vocabulary,
+               bool interpolate_unigrams, uint64_t vocabulary_pad, const std::optional<std::string>& counts) {
+  const EstimationArguments arguments{std::move(smoothing),        std::move(choices),   std::move(prune), compact,
+                                      std::move(limit_vocabulary), interpolate_unigrams, vocabulary_pad};
   const Unlocked unlocked;
-  const ngram::Estimation estimation{smoothing, choices, prune,
-                                     compact ? ngram::Layout::kCompact : ngram::Layout::kFast};
-  const bool adjusted = ngram::smoothing_kind(smoothing).adjusted;
+  const bool adjusted = ngram::smoothing_kind(arguments.smoothing).adjusted;
   ngram::FileSink file(path);
   const ngram::Counted counted = counter.count(adjusted, poll_signals);
+  const auto& [corpus, vocabulary, levels, bytes_on_disk] = counted;
   if (counts) {
     ngram::FileSink table(*counts);
-    ngram::put_corpus(table, counted.corpus, counted.vocabulary);
-    ngram::write_trie(table, counted.levels);
+    ngram::put_corpus(table, corpus, vocabulary);
+    ngram::write_trie(table, levels);
     table.finish();
   }
-  ngram::put_corpus(file, counted.corpus, counted.vocabulary);
-  ngram::estimate(file, counted.levels, estimation, {.poll = poll_signals});
+  const ngram::Estimation estimation = arguments.of(vocabulary);
+  ngram::put_corpus(file, corpus, ngram::limited(vocabulary, estimation));
+  ngram::estimate(file, levels, estimation, {.poll = poll_signals});
   file.finish();
-  return counted.bytes_on_disk;
+  return bytes_on_disk;
 }
 
 }  // namespace
@@ -82,7 +85,8 @@ void add_counter(py::module_& m) {
            })
       .def("count", count_to_file, py::arg("path"))
       .def("build", build, py::arg("path"), py::arg("smoothing"), py::arg("parameters"), py::arg("prune"),
-           py::arg("compact"), py::arg("counts") = py::none());
+           py::arg("compact"), py::arg("limit_vocabulary"), py::arg("interpolate_unigrams"), py::arg("vocabulary_pad"),
+           py::arg("counts") = py::none());
 
   py::class_<Evaluator>(m, "Evaluator")
       .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")

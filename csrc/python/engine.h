@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,31 @@ py::array_t<T> to_numpy(std::vector<T>&& numbers) {
   const auto size = py::ssize_t(numbers.size());
   return to_numpy(std::move(numbers), {size});
 }
+
+// How a model is estimated, as Python says it.
+struct EstimationArguments {
+  std::string smoothing;
+  ngram::Choices choices;
+  std::vector<uint64_t> prune;
+  bool compact;
+  std::optional<std::vector<std::string>> limit_vocabulary;
+  bool interpolate_unigrams;
+  uint64_t vocabulary_pad;
+
+  ngram::Estimation of(const ngram::Vocabulary& vocabulary) const {
+    ngram::Estimation estimation{smoothing,
+                                 choices,
+                                 prune,
+                                 compact ? ngram::Layout::kCompact : ngram::Layout::kFast,
+                                 {},
+                                 interpolate_unigrams,
+                                 vocabulary_pad};
+    if (!limit_vocabulary) return estimation;
+    estimation.limit.resize(vocabulary.size());
+    for (const std::string& word : *limit_vocabulary) estimation.limit[vocabulary.find(word)] = true;
+    return estimation;
+  }
+};
 
 inline const Words& check_words(const ngram::Table& table, const Words& words) {
   for (ngram::Word word : words)

@@ -2,6 +2,7 @@
 #include "../core/ngram/model.h"
 
 #include "../core/ngram/generate.h"
+#include "../core/ngram/pruning.h"
 #include "../core/ngram/storage.h"
 #include "engine.h"
 
@@ -74,6 +75,20 @@ void add_model(py::module_& m) {
       .def("distribution", distribution, py::arg("context"))
       .def("generate", generate, py::arg("start"), py::arg("max_words"), py::arg("temperature"), py::arg("top_k"),
            py::arg("seed"))
+      .def(
+          "quantize",
+          [](const Model& model, int bits) {
+            const Unlocked unlocked;
+            return std::make_shared<Model>(ngram::quantize(model, bits, {.poll = poll_signals}));
+          },
+          py::arg("bits"))
+      .def(
+          "prune",
+          [](const Model& model, double threshold) {
+            const Unlocked unlocked;
+            return std::make_shared<Model>(ngram::prune(model, threshold, {.poll = poll_signals}));
+          },
+          py::arg("threshold"))
       .def(
           "save",
           [](const Model& model, const std::string& path) {

@@ -1,6 +1,10 @@
 // Counts: fastlm._ngram.Table, and what a file holds.
 #include "../core/ngram/table.h"
 
+#include <algorithm>
+
+#include "../core/ngram/best_delta.h"
+#include "../core/ngram/combine.h"
 #include "../core/ngram/storage.h"
 #include "engine.h"
 
@@ -41,10 +45,14 @@ auto followers(const Table& table, const Words& context) {
   return py::make_tuple(to_numpy(std::move(words)), to_numpy(std::move(counts)));
 }
 
-auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
+void check_order(const Table& table, int n) {
   if (n < 1 || n > table.order())
     throw py::value_error("order must be between 1 and " + std::to_string(table.order()) + ", got " +
                           std::to_string(n));
+}
+
+auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
+  check_order(table, n);
   Words words;
   std::vector<uint64_t> counts;
   if (n == 1) {
@@ -60,6 +68,56 @@ auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
   }
   const auto rows = py::ssize_t(counts.size());
   return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
+}
+
+// The search with the table that it refers to.
+struct DeltaSearch {
+  TablePointer table;
+  ngram::DeltaSearch search;
+  DeltaSearch(TablePointer table, const std::string& errors)
+      : table(std::move(table)), search(*this->table, ngram::invalid_utf8_policy(errors)) {}
+};
+
+// Numbers and counts of the k most frequent n-grams of order n; of equals, the first.
+auto most_common(const Table& table, int n, uint64_t k) {
+  check_order(table, n);
+  using Best = std::pair<uint64_t, uint64_t>;  // count and number
+  const auto before = [](const Best& a, const Best& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  };
+  std::vector<Best> best;  // a heap whose front is the worst
+  {
+    const Unlocked unlocked;
+    for (uint64_t i = 0; k > 0 && i < table.trie().size(n); i++) {
+      const uint64_t count = table.trie().count(n, i);
+      if (count == 0 || (best.size() == k && count <= best.front().first)) continue;
+      if (best.size() == k) std::pop_heap(best.begin(), best.end(), before), best.pop_back();
+      best.emplace_back(count, i);
+      std::push_heap(best.begin(), best.end(), before);
+    }
+    std::sort_heap(best.begin(), best.end(), before);
+  }
+  Words words(best.size() * n);
+  std::vector<uint64_t> counts;
+  for (const auto& [count, i] : best) {
+    table.trie().copy_words(n, i, i + 1, words.data() + counts.size() * n);
+    counts.push_back(count);
+  }
+  const auto rows = py::ssize_t(counts.size());
+  return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
+}
+
+// The range of the n-grams of order n that begin with some words.
+std::pair<uint64_t, uint64_t> begun_by(const Table& table, int n, const Words& prefix) {
+  check_order(table, n);
+  const auto at = table.trie().find(check_words(table, prefix));
+  int k = int(prefix.size());
+  if (!at || k > n) return {0, 0};
+  ngram::Range range{*at, *at + 1};
+  if (k == 0) range = table.trie().children(0, 0), k = 1;
+  for (; k < n && range.size() > 0; k++)
+    range = {table.trie().children(k, range.begin).begin, table.trie().children(k, range.end - 1).end};
+  return {range.begin, range.end};
 }
 
 std::string word(const Table& table, Word id) {
@@ -83,17 +141,45 @@ void add_table(py::module_& m) {
       .def("count", count, py::arg("ngram"))
       .def("followers", followers, py::arg("context"))
       .def("ngrams", ngrams, py::arg("order"), py::arg("begin"), py::arg("end"))
+      .def("most_common", most_common, py::arg("order"), py::arg("k"))
+      .def("begun_by", begun_by, py::arg("order"), py::arg("prefix"))
+      .def_static(
+          "merge",
+          [](const std::vector<std::shared_ptr<Table>>& tables, int threads) {
+            const Unlocked unlocked;
+            return std::make_shared<Table>(
+                ngram::merge({tables.begin(), tables.end()}, {.threads = threads, .poll = poll_signals}));
+          },
+          py::arg("tables"), py::arg("threads") = 0)
+      .def(
+          "subtract",
+          [](const Table& table, const Table& other, int threads) {
+            const Unlocked unlocked;
+            return std::make_shared<Table>(ngram::subtract(table, other, {.threads = threads, .poll = poll_signals}));
+          },
+          py::arg("other"), py::arg("threads") = 0)
+      .def(
+          "prune",
+          [](const Table& table, const std::vector<uint64_t>& thresholds, int threads) {
+            const Unlocked unlocked;
+            return std::make_shared<Table>(ngram::prune(table, thresholds, {.threads = threads, .poll = poll_signals}));
+          },
+          py::arg("thresholds"), py::arg("threads") = 0)
       .def(
           "estimate",
-          [](const Table& table, const std::string& smoothing, const ngram::Choices& choices,
-             const std::vector<uint64_t>& prune, bool compact) {
+          [](const Table& table, std::string smoothing, ngram::Choices choices, std::vector<uint64_t> prune,
+             bool compact, std::optional<std::vector<std::string>> limit_vocabulary, bool interpolate_unigrams,
+             uint64_t vocabulary_pad) {
+            const EstimationArguments arguments{
+                std::move(smoothing),        std::move(choices),   std::move(prune), compact,
+                std::move(limit_vocabulary), interpolate_unigrams, vocabulary_pad};
             const Unlocked unlocked;
-            return std::make_shared<ngram::Model>(ngram::make_model(
-                table, {smoothing, choices, prune, compact ? ngram::Layout::kCompact : ngram::Layout::kFast},
-                {.poll = poll_signals}));
+            return std::make_shared<ngram::Model>(
+                ngram::make_model(table, arguments.of(table.vocabulary()), {.poll = poll_signals}));
           },
           py::arg("smoothing"), py::arg("parameters"), py::arg("prune") = std::vector<uint64_t>(),
-          py::arg("compact") = false)
+          py::arg("compact") = false, py::arg("limit_vocabulary") = std::nullopt,
+          py::arg("interpolate_unigrams") = true, py::arg("vocabulary_pad") = 0)
       .def(
           "save",
           [](const Table& table, const std::string& path) {
@@ -101,6 +187,24 @@ void add_table(py::module_& m) {
             ngram::save(table, path);
           },
           py::arg("path"));
+
+  py::class_<DeltaSearch>(m, "DeltaSearch")
+      .def(py::init<std::shared_ptr<Table>, const std::string&>(), py::arg("table"), py::kw_only(),
+           py::arg("errors") = "strict")
+      .def(
+          "begin", [](DeltaSearch& s, std::string source) { s.search.begin(std::move(source)); }, py::arg("source"))
+      .def(
+          "add",
+          [](DeltaSearch& s, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            s.search.add(text);
+          },
+          py::arg("block"))
+      .def("finish", [](DeltaSearch& s) {
+        const Unlocked unlocked;
+        return s.search.finish();
+      });
 }
 
 }  // namespace fastlm::python

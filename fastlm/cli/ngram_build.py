@@ -119,6 +119,14 @@ def build(
     ] = None,
     alpha: Annotated[float | None, typer.Option(help="Of stupid-backoff; default 0.4.")] = None,
     k: Annotated[float | None, typer.Option(help="Of katz: the greatest count that is discounted; default 5.")] = None,
+    limit_vocabulary: Annotated[
+        Path | None,
+        typer.Option(help="A file of words: n-grams with others are left out, after counting.", show_default=False),
+    ] = None,
+    interpolate_unigrams: Annotated[
+        bool, typer.Option(help="Mix single words with the uniform distribution; if not, <unk> gets all of it.")
+    ] = True,
+    vocabulary_pad: Annotated[int, typer.Option(min=0, help="The uniform distribution is of so many words.")] = 0,
     compact: Annotated[bool, typer.Option("--compact", help="Half the size; answers take longer.")] = False,
     counts: Annotated[Path | None, typer.Option(help="Write the table of counts too.", show_default=False)] = None,
     tokenizer: Tokenizer = "whitespace",
@@ -146,6 +154,9 @@ def build(
         prune=_thresholds(prune),
         discount_fallback=discount_fallback,
         parameters=_parameters(smoothing, given),
+        limit_vocabulary=None if limit_vocabulary is None else _read_vocabulary(limit_vocabulary),
+        interpolate_unigrams=interpolate_unigrams,
+        vocabulary_pad=vocabulary_pad,
         compact=compact,
         counts=counts,
         tokenizer=tokenizer,

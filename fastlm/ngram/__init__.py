@@ -10,6 +10,7 @@
 
 from fastlm.ngram._engine import FormatError, smoothings
 from fastlm.ngram.building import build
+from fastlm.ngram.combining import merge
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
 from fastlm.ngram.model import Evaluation, Model, WordScore
@@ -33,5 +34,6 @@ __all__ = [
     "index",
     "index_documents",
     "load",
+    "merge",
     "smoothings",
 ]

@@ -18,7 +18,8 @@ except ImportError as error:
 FormatError = engine.FormatError
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"
 UNKNOWN_ID, BEGIN_ID, END_ID = 0, 1, 2
-_FALLBACK = (0.5, 1.0, 1.5)
+_FALLBACK = {1: (0.5,), 3: (0.5, 1.0, 1.5)}
+"""By how many discounts a smoothing has for each order."""
 MAX_ORDER = 32
 """The engine's; a number above is refused by itself, with this limit in its message."""
 
@@ -85,16 +86,26 @@ def numbers(value: float | Sequence[float]) -> list[float]:
 
 
 def choices(
-    discount_fallback: bool | Sequence[float], parameters: Mapping[str, float | Sequence[float]]
+    smoothing: str,
+    discount_fallback: bool | float | Sequence[float],
+    parameters: Mapping[str, float | Sequence[float] | str],
 ) -> dict[str, list[float]]:
     """What a user has set of a smoothing, as the engine takes it.
 
-    >>> choices(True, {"delta": 1})
-    {'delta': [1.0], 'discount_fallback': [0.5, 1.0, 1.5]}
+    >>> choices("kneser-ney", True, {}), choices("add-delta", False, {"delta": 1})
+    ({'discount_fallback': [0.5]}, {'delta': [1.0]})
+
+    Raises:
+        TypeError: a parameter is no number.
     """
-    chosen = {name: numbers(value) for name, value in parameters.items()}
+    chosen = {}
+    for name, value in parameters.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+        chosen[name] = numbers(value)
     if discount_fallback:
-        chosen["discount_fallback"] = numbers(_FALLBACK if discount_fallback is True else discount_fallback)
+        most = smoothings().get(smoothing, {}).get("discount_fallback", (0, 0, 0, 3))[3]
+        chosen["discount_fallback"] = numbers(_FALLBACK[most] if discount_fallback is True else discount_fallback)
     return chosen
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from fastlm.ngram._engine import choices, thresholds
+from fastlm.ngram._engine import choices, integer, thresholds, words_of
 from fastlm.ngram.counting import read
 from fastlm.ngram.files import load
 from fastlm.ngram.inputs import Texts
@@ -26,6 +26,9 @@ def build(
     discount_fallback: bool | Sequence[float] = False,
     parameters: dict[str, float | Sequence[float]] | None = None,
     compact: bool = False,
+    limit_vocabulary: Iterable[str] | None = None,
+    interpolate_unigrams: bool = True,
+    vocabulary_pad: int = 0,
     counts: Path | None = None,
     tokenizer: Tokenizer | Tokenization = WHITESPACE,
     lower: bool = False,
@@ -54,6 +57,9 @@ def build(
         discount_fallback: see :meth:`Table.estimate`.
         parameters: of the smoothing, as for :meth:`Table.estimate`.
         compact: see :meth:`Table.estimate`.
+        limit_vocabulary: see :meth:`Table.estimate`.
+        interpolate_unigrams: see :meth:`Table.estimate`.
+        vocabulary_pad: see :meth:`Table.estimate`.
         counts: a file for the table, beside the model.
         tokenizer: see :func:`count`.
         lower: see :func:`count`.
@@ -105,9 +111,17 @@ def build(
     if smoothing is None:
         counter.count(file)
     else:
-        chosen = choices(discount_fallback, parameters or {})
-        table = None if counts is None else os.fsencode(counts)
-        counter.build(file, smoothing, chosen, thresholds(prune), compact, table)
+        counter.build(
+            file,
+            smoothing,
+            choices(smoothing, discount_fallback, parameters or {}),
+            thresholds(prune),
+            compact,
+            None if limit_vocabulary is None else words_of(list(limit_vocabulary)),
+            bool(interpolate_unigrams),
+            integer("vocabulary_pad", vocabulary_pad, 0, 2**32),
+            None if counts is None else os.fsencode(counts),
+        )
     found = load(path, verify=False)
     assert isinstance(found, Model | Table)
     return found

@@ -307,6 +307,44 @@ class Model:
         """
         return self.perplexity(Sentences(sentences), errors=errors)
 
+    def quantize(self, bits: int = 8) -> Model:
+        """A smaller model of nearly the same probabilities: each order has a list of ``2 ** bits`` of them.
+
+        Args:
+            bits: of each probability and each backoff weight, 2 to 24. Words alone keep theirs as they are.
+
+        Raises:
+            ValueError: ``bits`` is out of range, or the smoothing does not back off to shorter contexts.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> model = ngram.count_sentences(["a b", "a c"], order=2).estimate("witten-bell")
+            >>> round(model.quantize(8).probability("b", "a"), 6)
+            0.34
+        """
+        return Model(self._model.quantize(integer("bits", bits, 2, 24)))
+
+    def prune(self, threshold: float) -> Model:
+        """The model without n-grams that it can do without, by Stolcke's entropy pruning.
+
+        Args:
+            threshold: an n-gram goes if without it alone the model's perplexity, on text of its own, rises by less
+                than such a part: 1e-8 takes a few, 1e-6 most. Begins and ends of n-grams that stay, stay.
+
+        Returns:
+            A model that keeps probabilities.
+
+        Raises:
+            ValueError: ``threshold`` is negative, or the probabilities do not sum to 1, or do not back off.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> model = ngram.count_sentences(["a b", "a c"], order=2).estimate("witten-bell")
+            >>> round(model.prune(10).probability("b", "a"), 6)  # nothing but words is left
+            0.18
+        """
+        return Model(self._model.prune(float(threshold)))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file, counts and probabilities, that :func:`fastlm.ngram.load` maps into memory.
 

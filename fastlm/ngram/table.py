@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, choices, integer, thresholds, words_of
+from fastlm.ngram.inputs import Format, Texts, read_sources
 from fastlm.ngram.tokenization import Tokenization
 
 if TYPE_CHECKING:
@@ -93,28 +94,141 @@ class Table:
         """The n-grams, order by order, each sorted by the numbers of the words."""
         return (ngram for ngram, _ in self.items())
 
-    def items(self, order: int | None = None) -> Iterator[tuple[str, int]]:
+    def items(self, order: int | None = None, prefix: Words = ()) -> Iterator[tuple[str, int]]:
         """N-grams with their counts, sorted by the numbers of the words.
 
         Args:
             order: only n-grams of so many words; None: order by order.
+            prefix: only n-grams that begin with these words.
 
         Raises:
             ValueError: there is no such order.
 
         Example:
             >>> from fastlm import ngram
-            >>> list(ngram.count_sentences(["a b"], order=2).items(order=2))
+            >>> table = ngram.count_sentences(["a b"], order=2)
+            >>> list(table.items(order=2))
             [('<s> a', 1), ('a b', 1), ('b </s>', 1)]
+            >>> list(table.items(prefix="a"))
+            [('a', 1), ('a b', 1)]
         """
         orders = range(1, self.order + 1) if order is None else [self._order(order)]
+        begun = words_of(prefix)
         word = self.vocabulary
         return (
             (" ".join([word[i] for i in row]), n)
             for order in orders
-            for words, counts in self._chunks(order)
+            for words, counts in (self._begun(order, begun) if begun else self._chunks(order))
             for row, n in zip(words.tolist(), counts.tolist(), strict=True)
         )
+
+    def to_numpy(self, order: int) -> tuple[np.ndarray, np.ndarray]:
+        """The n-grams of an order, sorted: the numbers of their words, a row each, and their counts.
+
+        Raises:
+            ValueError: there is no such order.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> words, counts = ngram.count_sentences(["a b"], order=2).to_numpy(2)
+            >>> words.tolist(), counts.tolist()
+            ([[1, 3], [3, 4], [4, 2]], [1, 1, 1])
+        """
+        return self._table.ngrams(self._order(order), 0, 2**63)
+
+    def counts_of_counts(self, order: int) -> dict[int, int]:
+        """How many n-grams of an order occur once, twice, ...: what discounts are worked out of.
+
+        Raises:
+            ValueError: there is no such order.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> ngram.count_sentences(["a b a"], order=1).counts_of_counts(1)
+            {1: 3, 2: 1}
+        """
+        found: Counter[int] = Counter()
+        for _, counts in self._chunks(self._order(order)):
+            values, times = np.unique(counts, return_counts=True)
+            found.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
+        return dict(sorted(found.items()))
+
+    def merge(self, *others: Table, threads: int = 0) -> Table:
+        """A table of the counts of this one and of others, added; see :func:`fastlm.ngram.merge`.
+
+        Raises:
+            ValueError: the texts became words in different ways.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> a, b = (ngram.count_sentences([line], order=2) for line in ("a b", "b a"))
+            >>> (a + b)["b"]
+            2
+        """
+        tables = [self._table, *(other._table for other in others)]
+        return Table(engine.Table.merge(tables, integer("threads", threads, 0, 1024)))
+
+    def update(self, texts: Texts, **options: Any) -> Table:
+        """A table of this one's counts and those of more text, added: it is counted, then merged.
+
+        Args:
+            texts: as :func:`fastlm.ngram.count` takes them.
+            **options: of :func:`fastlm.ngram.count`, all but the order, which is this table's.
+
+        Raises:
+            ValueError: as :func:`fastlm.ngram.count`.
+            OSError: a file cannot be read.
+
+        Example:
+            >>> import io
+            >>> from fastlm import ngram
+            >>> ngram.count_sentences(["a b"], order=2).update(io.BytesIO(b"a b c"))["a b"]
+            2
+        """
+        from fastlm.ngram.counting import count  # which makes tables, so one of the two imports has to wait
+
+        return self.merge(count(texts, self.order, **options))
+
+    def subtract(self, other: Table, *, threads: int = 0) -> Table:
+        """A table of what is left when the counts of a part of the text are taken off.
+
+        The vocabulary stays; n-grams that are left 0 times vanish.
+
+        Raises:
+            ValueError: a count would fall below 0, nothing would be left, or the other's order is less.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> a, b = (ngram.count_sentences([line], order=2) for line in ("a b", "b a"))
+            >>> dict((a + b - b).items()) == dict(a.items())
+            True
+        """
+        return Table(self._table.subtract(other._table, integer("threads", threads, 0, 1024)))
+
+    def prune(self, thresholds: Sequence[int], *, threads: int = 0) -> Table:
+        """A table without rare n-grams. Words stay.
+
+        Args:
+            thresholds: for each order, the last one for the rest: n-grams that occur so often or less are left out.
+                The first is 0, and they do not fall.
+            threads: 0: one for each processor.
+
+        Raises:
+            ValueError: the thresholds are not such.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> ngram.count_sentences(["a b", "a c"], order=2).prune([0, 1]).counts
+            [5, 1]
+        """
+        least = [integer("thresholds", n, 0, 2**64 - 1) for n in thresholds]
+        return Table(self._table.prune(least, integer("threads", threads, 0, 1024)))
+
+    def __add__(self, other: Table) -> Table:
+        return self.merge(other) if isinstance(other, Table) else NotImplemented
+
+    def __sub__(self, other: Table) -> Table:
+        return self.subtract(other) if isinstance(other, Table) else NotImplemented
 
     def most_common(self, k: int = 10, order: int | None = None) -> list[tuple[str, int]]:
         """The most frequent n-grams of an order with their counts, the most frequent first.
@@ -127,14 +241,8 @@ class Table:
             ValueError: there is no such order, or ``k`` is negative.
         """
         k = integer("k", k, 0, 2**63)
-        best: list[tuple[int, str]] = []
-        for words, counts in self._chunks(self._order(self.order if order is None else order)):
-            chosen = np.argsort(-counts.astype(np.int64), kind="stable")[:k]
-            if len(best) == k:  # most pieces of a large table have nothing that is more frequent
-                chosen = chosen[counts[chosen] > best[-1][0]] if k else chosen[:0]
-            rows = [(int(counts[i]), self._text(words[i])) for i in chosen]
-            best = heapq.nlargest(k, [*best, *rows], key=lambda item: item[0])  # keeps the order of equals
-        return [(ngram, n) for n, ngram in best]
+        words, counts = self._table.most_common(self._order(self.order if order is None else order), k)
+        return [(self._text(row), int(n)) for row, n in zip(words, counts, strict=True)]
 
     def continuations(self, context: Words) -> list[tuple[str, int]]:
         """The words that occur after a context, with their counts, the most frequent first.
@@ -165,9 +273,13 @@ class Table:
         smoothing: str = "modified-kneser-ney",
         *,
         prune: Sequence[int] = (),
-        discount_fallback: bool | Sequence[float] = False,
+        discount_fallback: bool | float | Sequence[float] = False,
+        limit_vocabulary: Iterable[str] | None = None,
+        interpolate_unigrams: bool = True,
+        vocabulary_pad: int = 0,
         compact: bool = False,
-        **parameters: float | Sequence[float],
+        heldout: Texts | None = None,
+        **parameters: float | Sequence[float] | str,
     ) -> Model:
         """Makes probabilities of the counts.
 
@@ -175,9 +287,17 @@ class Table:
             smoothing: a key of :func:`fastlm.ngram.smoothings`; docs/ngram.md has their formulas.
             prune: for each order, the last one for the rest: n-grams that occur so often or less are left out, after
                 they have been counted. ``(0, 0, 1)`` leaves out trigrams and longer ones that occur once.
-            discount_fallback: of modified Kneser-Ney: what is taken off counts of 1, 2, and 3 or more, in an order
-                whose counts do not give it; True: 0.5, 1 and 1.5. False: that is an error.
+            discount_fallback: what is taken off counts of 1, 2, and 3 or more in an order whose counts do not give it;
+                True: 0.5, 1 and 1.5. One number for Kneser-Ney's and absolute discounting with one discount; True:
+                0.5. False: such an order is an error.
+            limit_vocabulary: the words of the model; n-grams with another one are left out, after they have been
+                counted. None: those of the table.
+            interpolate_unigrams: mix words alone with the uniform distribution. False: ``<unk>`` has all that their
+                discounts free, as in SRILM.
+            vocabulary_pad: the uniform distribution is one of so many words at least, so that models of different
+                vocabularies compare.
             compact: a model of half the size, whose answers take longer; they are the same.
+            heldout: a text for ``delta="best"``; see :meth:`best_delta`.
             **parameters: ``delta``, ``discount``, ``alpha``, ``k``: of the smoothing.
 
         Raises:
@@ -191,8 +311,41 @@ class Table:
         """
         from fastlm.ngram.model import Model  # a model has its table, so one of the two imports has to wait
 
-        values = choices(discount_fallback, parameters)
-        return Model(self._table.estimate(smoothing, values, thresholds(prune), compact), self.tokenization)
+        if (parameters.get("delta") == "best") != (heldout is not None):
+            raise ValueError('delta="best" and heldout, the text that it is best for, go together')
+        if heldout is not None:
+            parameters["delta"] = self.best_delta(heldout)
+        values = choices(smoothing, discount_fallback, parameters)
+        pad = integer("vocabulary_pad", vocabulary_pad, 0, 2**32)
+        limit = None if limit_vocabulary is None else words_of(list(limit_vocabulary))
+        model = self._table.estimate(
+            smoothing, values, thresholds(prune), compact, limit, bool(interpolate_unigrams), pad
+        )
+        return Model(model, self.tokenization)
+
+    def best_delta(self, heldout: Texts, *, errors: str = "strict") -> float:
+        """The delta of add-delta under which a text is most probable.
+
+        Args:
+            heldout: as for :func:`fastlm.ngram.count`, from which the text should not be a part.
+            errors: what is done about invalid UTF-8, as for :func:`fastlm.ngram.count`.
+
+        Returns:
+            A number between 1e-9 and 1e9, exact to six digits.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: the text is empty, or is not one; see :func:`fastlm.ngram.count`.
+
+        Example:
+            >>> from fastlm import ngram
+            >>> import io
+            >>> round(ngram.count_sentences(["a a b"], order=1).best_delta(io.BytesIO(b"a a a never")), 4)
+            1.0
+        """
+        search = engine.DeltaSearch(self._table, errors=errors)
+        read_sources(search, heldout, lambda: None, Format(self.tokenization, errors))
+        return search.finish()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file that :func:`fastlm.ngram.load` maps into memory.
@@ -218,6 +371,18 @@ class Table:
 
     def _text(self, row: np.ndarray) -> str:
         return " ".join(self._table.word(int(i)) for i in row)
+
+    def _begun(self, order: int, prefix: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        ids = self._known(prefix)
+        if ids is None or len(ids) > order:
+            return
+        if order == 1:
+            if n := self._table.count(ids):
+                yield np.array([ids]), np.array([n])
+            return
+        first, end = self._table.begun_by(order, ids)
+        for begin in range(first, end, _AT_ONCE):
+            yield self._table.ngrams(order, begin, min(end, begin + _AT_ONCE))
 
     def _chunks(self, order: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for begin in range(0, self._table.counts[order - 1], _AT_ONCE):

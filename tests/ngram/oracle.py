@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 
 from hypothesis import strategies as st
 
+from fastlm import ngram
 from tests.ngram import reference
 from tests.ngram.reference import BEGIN, END, UNKNOWN
 
@@ -62,7 +63,7 @@ class Oracle:
 
 
 def estimate(table, smoothing, **parameters):
-    """A model of a table that may be too small for the discounts of modified Kneser-Ney."""
-    if smoothing == "modified-kneser-ney":
+    """A model of a table that may be too small for its discounts."""
+    if "discount_fallback" in ngram.smoothings()[smoothing]:
         parameters["discount_fallback"] = True
     return table.estimate(smoothing, **parameters)

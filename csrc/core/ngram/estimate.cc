@@ -34,44 +34,82 @@ std::vector<uint64_t> thresholds(std::vector<uint64_t> prune, int order, const S
   return prune;
 }
 
+void check_options(const Estimation& estimation, const Smoothing& smoothing) {
+  if (smoothing.interpolates()) return;
+  const auto refuse = [](bool set, const std::string& name) {
+    if (set) throw std::invalid_argument(name + " needs a smoothing that interpolates, as modified-kneser-ney");
+  };
+  refuse(!estimation.limit.empty(), "limit_vocabulary");
+  refuse(!estimation.interpolate_words, "interpolate_unigrams=False");
+  refuse(estimation.vocabulary_pad > 0, "vocabulary_pad");
+}
+
+// Which n-grams of a level the model has.
+class Selection {
+ public:
+  // Of order 1.
+  Selection(const NodeLevel& level, const Estimation& estimation, std::vector<uint64_t> prune)
+      : estimation_(estimation), prune_(std::move(prune)), all_(estimation.limit.empty() && prune_.back() == 0) {
+    for (Word word = 0; !all_ && word < level.size; word++) kept_.push_back(estimation.stays(word));
+  }
+
+  bool operator[](uint64_t i) const { return all_ || kept_[i]; }
+  bool all() const { return all_; }
+
+  // Whether n-gram i of this order may be followed by one of order n.
+  bool keeps(uint64_t i, int n, const Node& follower) const {
+    return all_ ||
+           (kept_[i] && (prune_[n - 1] == 0 || follower.count > prune_[n - 1]) && estimation_.stays(follower.word));
+  }
+  void next(std::vector<bool> kept) { kept_ = std::move(kept); }
+
+ private:
+  const Estimation& estimation_;
+  std::vector<uint64_t> prune_;
+  bool all_;
+  std::vector<bool> kept_;
+};
+
 class Estimator {
  public:
   Estimator(SectionSink& sink, const NodeLevels& levels, const SmoothingKind& kind, const Smoothing& smoothing,
-            std::vector<uint64_t> prune, Layout layout, const Workers& workers)
+            const Estimation& estimation, const Workers& workers)
       : sink_(sink),
         levels_(levels),
         adjusted_(kind.adjusted),
         smoothing_(smoothing),
-        prune_(std::move(prune)),
-        layout_(layout),
+        estimation_(estimation),
+        kept_(levels[0], estimation, thresholds(estimation.prune, int(levels.size()), smoothing)),
         workers_(workers) {
     if (smoothing.needs_lower()) lower_ = lower_sums(levels, smoothing, workers);
+    Word number = 0;
+    for (Word word = 0; word < levels[0].size; word++) numbers_.push_back(estimation.stays(word) ? number++ : 0);
+    vocabulary_ = number;
   }
 
   void run() {
     LevelNeeds needs;
-    needs.size = levels_[0].size, needs.vocabulary = Word(levels_[0].size), needs.layout = layout_;
+    needs.size = vocabulary_, needs.vocabulary = vocabulary_, needs.layout = estimation_.layout;
     for (int n = 1; n <= order(); n++) {
       if (workers_.poll) workers_.poll();
       needs.n = n;
       needs = n < order() ? inner(needs) : last(needs);
     }
-    const std::vector<double> words = unigrams(levels_[0], smoothing_, adjusted_);
+    const std::vector<double> words = unigrams(levels_[0], smoothing_, adjusted_, estimation_);
     sink_.put("unigrams", array_of(std::vector<float>(words.begin(), words.end())));
   }
 
  private:
   int order() const { return int(levels_.size()); }
-  bool kept(int n, const Node& node) const { return prune_[n - 1] == 0 || node.count > prune_[n - 1]; }
 
   // A level that has another one below: `needs` knows its size; returns what is known of the next one then.
   LevelNeeds inner(LevelNeeds needs) {
     const int n = needs.n;
-    const bool pruned = prune_[n] > 0;
     LevelNeeds next;
-    next.vocabulary = needs.vocabulary, next.layout = layout_;
+    next.vocabulary = vocabulary_, next.layout = estimation_.layout;
     ContextNumbers contexts;
     std::vector<uint32_t> numbers, children;
+    std::vector<bool> below_kept;
     numbers.reserve(needs.size);
     NodeCursor below(levels_[n]);
     uint64_t i = 0;
@@ -79,29 +117,35 @@ class Estimator {
       ContextCounts counts{.order = n + 1, .vocabulary = double(needs.vocabulary - 1)};
       uint64_t left = 0;
       for (uint64_t c = 0; c < (*node).children; c++, below.advance()) {
-        if (kept(n + 1, *below))
+        const bool keeps = kept_.keeps(i, n + 1, *below);
+        if (keeps)
           counts.add(count_of(*below, adjusted_)), left++;
         else
           counts.prune(count_of(*below, adjusted_));
+        if (!kept_.all()) below_kept.push_back(keeps);
       }
-      if (!kept(n, *node)) continue;
+      if (!kept_[i]) continue;
       if (!lower_.empty()) counts.lower = lower_[n - 1][i];
-      numbers.push_back(counts.distinct > 0 ? contexts.number(stored(smoothing_.weights(counts))) : 0);
-      if (pruned) children.push_back(uint32_t(left));
+      const Weights weights = counts.distinct > 0 ? smoothing_.weights(counts) : Weights{0, smoothing_.absent()};
+      numbers.push_back(contexts.number(stored(weights)));
+      if (!kept_.all()) children.push_back(uint32_t(left));
       needs.counts.add(count_of(*node, adjusted_));
       next.size += left, next.longest_range = std::max(next.longest_range, left);
     }
     needs.next = next.size, needs.contexts = contexts.size();
-    needs.implies_contexts = smoothing_.implied() && !pruned;
+    needs.implies_contexts = smoothing_.implied() && kept_.all();
     next.above = needs.size;
     LevelWriter writer(sink_, n, choose_shape(needs));
     size_t at = 0;
+    i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance()) {
-      if (!kept(n, *node)) continue;
-      writer.add((*node).word, count_of(*node, adjusted_), numbers[at], pruned ? children[at] : (*node).children);
+      if (!kept_[i++]) continue;
+      writer.add(numbers_[(*node).word], count_of(*node, adjusted_), numbers[at],
+                 kept_.all() ? (*node).children : children[at]);
       at++;
     }
     writer.finish();
+    kept_.next(std::move(below_kept));
     sink_.begin(section_of("contexts", n), sizeof(float));
     sink_.write(contexts.pairs().data(), contexts.size() * sizeof(StoredWeights));
     put_discounts(n);
@@ -110,11 +154,13 @@ class Estimator {
 
   LevelNeeds last(LevelNeeds needs) {
     const int n = needs.n;
+    uint64_t i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance())
-      if (kept(n, *node)) needs.counts.add(count_of(*node, adjusted_));
+      if (kept_[i++]) needs.counts.add(count_of(*node, adjusted_));
     LevelWriter writer(sink_, n, choose_shape(needs));
+    i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance())
-      if (kept(n, *node)) writer.add((*node).word, count_of(*node, adjusted_), 0, 0);
+      if (kept_[i++]) writer.add(numbers_[(*node).word], count_of(*node, adjusted_), 0, 0);
     writer.finish();
     put_discounts(n);
     return {};
@@ -129,10 +175,12 @@ class Estimator {
   const NodeLevels& levels_;
   bool adjusted_;
   const Smoothing& smoothing_;
-  std::vector<uint64_t> prune_;
-  Layout layout_;
+  const Estimation& estimation_;
+  Selection kept_;  // of the level that is written
   const Workers& workers_;
   std::vector<std::vector<double>> lower_;
+  std::vector<Word> numbers_;  // new ones of the words
+  Word vocabulary_;
 };
 
 }  // namespace
@@ -152,18 +200,39 @@ std::vector<CountsOfCounts> counts_of_counts(const NodeLevels& levels, bool adju
   return orders;
 }
 
-std::vector<double> unigrams(const NodeLevel& level, const Smoothing& smoothing, bool adjusted) {
+Vocabulary limited(const Vocabulary& vocabulary, const Estimation& estimation) {
+  if (estimation.limit.empty()) return vocabulary;
+  std::vector<Word> words;
+  for (Word word = 0; word < vocabulary.size(); word++)
+    if (estimation.stays(word)) words.push_back(word);
+  return Vocabulary(words.size(), [&](Word word) { return vocabulary.text(words[word]); });
+}
+
+std::vector<double> unigrams(const NodeLevel& level, const Smoothing& smoothing, bool adjusted,
+                             const Estimation& estimation) {
   ContextCounts counts{.order = 1, .vocabulary = double(level.size - 1)};
+  double vocabulary = -1;  // without <s>
   Word word = 0;
-  for (NodeCursor node(level); node.more(); node.advance(), word++)
-    if (word != kBegin) counts.add(count_of(*node, adjusted));
+  for (NodeCursor node(level); node.more(); node.advance(), word++) {
+    const uint64_t count = count_of(*node, adjusted);
+    vocabulary += estimation.stays(word);
+    if (word == kBegin) continue;
+    estimation.stays(word) || count == 0 ? counts.add(count) : counts.prune(count);
+  }
+  counts.lower = counts.distinct / vocabulary;
   const Weights weights = smoothing.weights(counts);
-  const bool mixes = smoothing.interpolates() || smoothing.unseen() == Unseen::kShorter;
-  const double uniform = mixes ? weights.unseen / counts.vocabulary : 0;
+  const double uniform = weights.unseen / std::max(vocabulary, double(estimation.vocabulary_pad));
   const ByClass discounts = smoothing.discounts(1);
   std::vector<double> probabilities;
-  for (NodeCursor node(level); node.more(); node.advance())
-    probabilities.push_back(probability_of(discounts, weights, count_of(*node, adjusted)) + uniform);
+  word = 0;
+  for (NodeCursor node(level); node.more(); node.advance(), word++) {
+    const uint64_t count = count_of(*node, adjusted);
+    if (!estimation.stays(word)) continue;
+    const bool mixed = smoothing.mixes_words() || (count == 0 && smoothing.unseen() == Unseen::kShorter);
+    probabilities.push_back(probability_of(discounts, weights, count) +
+                            (mixed && estimation.interpolate_words ? uniform : 0));
+  }
+  if (!estimation.interpolate_words) probabilities[kUnknown] += weights.unseen;
   probabilities[kBegin] = 0;
   return probabilities;
 }
@@ -212,9 +281,8 @@ std::vector<std::vector<double>> lower_sums(const NodeLevels& levels, const Smoo
 void estimate(SectionSink& sink, const NodeLevels& levels, const Estimation& estimation, const Workers& workers) {
   const SmoothingKind& kind = smoothing_kind(estimation.smoothing);
   const auto smoothing = make_smoothing(kind, counts_of_counts(levels, kind.adjusted), estimation.choices);
-  Estimator(sink, levels, kind, *smoothing, thresholds(estimation.prune, int(levels.size()), *smoothing),
-            estimation.layout, workers)
-      .run();
+  check_options(estimation, *smoothing);
+  Estimator(sink, levels, kind, *smoothing, estimation, workers).run();
   sink.put("smoothing", array_of(estimation.smoothing));
   const char rules[] = {char(smoothing->unseen()), char(smoothing->interpolates()), char(kind.adjusted)};
   sink.put("rules", array_of(rules, sizeof rules));

@@ -6,6 +6,7 @@
 #include "parallel.h"
 #include "smoothing.h"
 #include "trie.h"
+#include "vocabulary.h"
 
 namespace fastlm::ngram {
 
@@ -16,10 +17,22 @@ struct Estimation {
   // counted before, as in KenLM.
   std::vector<uint64_t> prune = {};
   Layout layout = Layout::kFast;
+  // By word, whether it stays; empty: all do. N-grams with another one are left out, after they have been counted. The
+  // special words stay.
+  std::vector<bool> limit = {};
+  // Of smoothings that interpolate: whether words alone are mixed with the uniform distribution. If not, <unk> has what
+  // their discounts free, as in SRILM.
+  bool interpolate_words = true;
+  uint64_t vocabulary_pad = 0;  // the uniform distribution is one of so many words at least
+
+  bool stays(Word word) const { return limit.empty() || word < kSpecial || limit[word]; }
 };
 
 // Writes the sections of a model (model.h) but those of its vocabulary.
 void estimate(SectionSink& sink, const NodeLevels& levels, const Estimation& estimation, const Workers& workers);
+
+// The words that stay, under new numbers in the old order.
+Vocabulary limited(const Vocabulary& vocabulary, const Estimation& estimation);
 
 std::vector<CountsOfCounts> counts_of_counts(const NodeLevels& levels, bool adjusted);
 
@@ -27,8 +40,9 @@ std::vector<CountsOfCounts> counts_of_counts(const NodeLevels& levels, bool adju
 std::vector<std::vector<double>> lower_sums(const NodeLevels& levels, const Smoothing& smoothing,
                                             const Workers& workers);
 
-// P(word) without a context, <s> apart, which has none.
-std::vector<double> unigrams(const NodeLevel& level, const Smoothing& smoothing, bool adjusted);
+// P(word) without a context, of the words that stay; <s>, which is never foretold, has none.
+std::vector<double> unigrams(const NodeLevel& level, const Smoothing& smoothing, bool adjusted,
+                             const Estimation& estimation = {});
 
 inline uint64_t count_of(const Node& node, bool adjusted) { return adjusted ? node.adjusted : node.count; }
 

@@ -179,7 +179,7 @@ void Model::distribution(const State& state, std::span<float> probabilities) con
 
 Model make_model(const Table& table, const Estimation& estimation, const Workers& workers) {
   MemorySink sink;
-  put_corpus(sink, table.corpus(), table.vocabulary());
+  put_corpus(sink, table.corpus(), limited(table.vocabulary(), estimation));
   estimate(sink, nodes_of(table.trie(), smoothing_kind(estimation.smoothing).adjusted, workers), estimation, workers);
   return Model(sink.finish());
 }

@@ -68,6 +68,14 @@ class Model {
   // P(word | state) of every word into [vocabulary]; <s> has 0. All 0 where there is no distribution.
   void distribution(const State& state, std::span<float> probabilities) const;
 
+  // For a walk over all n-grams: what one is worth as a context; P of another one, given that context and P without its
+  // first word.
+  float unigram(Word word) const { return unigrams_.as<float>(word); }
+  StoredWeights weights(int n, uint64_t node) const { return weights(n, table_.trie().level(n).entry(node)); }
+  float probability(int n, uint64_t node, const StoredWeights& context, float shorter) const {
+    return own(n, context, table_.trie().count(n, node), node) + (interpolates_ ? context.unseen * shorter : 0);
+  }
+
   float uniform() const { return 1.0f / float(vocabulary().size() - 1); }
 
  private:

@@ -40,7 +40,9 @@ struct ContextCounts {
   double distinct = 0;  // words seen
   ByClass words{};      // how many of them were seen so often
   double pruned = 0;    // sum of the counts of those that the model leaves out; they are not in `words`
-  double lower = 0;     // sum of their probabilities after the shorter context; only if the smoothing asks for it
+  // Sum of their probabilities after the shorter context, only if the smoothing asks for it; of words alone that of the
+  // uniform distribution.
+  double lower = 0;
 
   void add(uint64_t count) { total += double(count), distinct += count > 0, words[class_of(count)]++; }
   void prune(uint64_t count) { total += double(count), distinct++, pruned += double(count); }
@@ -66,6 +68,8 @@ class Smoothing {
   virtual ~Smoothing() = default;
   virtual Unseen unseen() const { return Unseen::kShorter; }
   virtual bool interpolates() const { return false; }
+  // Whether words alone are mixed with the uniform distribution, instead of the unseen ones having it.
+  virtual bool mixes_words() const { return interpolates(); }
   virtual bool needs_lower() const { return false; }  // ContextCounts::lower
   // Whether scale = 1 / total, and unseen = the sum of what is taken off the counts / total: then they need not be
   // kept.
@@ -82,7 +86,7 @@ class Smoothing {
 struct Parameter {
   std::optional<double> preset;  // none: from the counts
   double least, greatest;
-  int numbers = 1;  // how many a user gives
+  int numbers = 1;  // how many a user gives at most; the last one serves for the rest
 };
 
 struct SmoothingKind {

@@ -46,8 +46,9 @@ std::unique_ptr<Smoothing> make_smoothing(const SmoothingKind& kind, const std::
       fail("smoothing '", kind.name, "' has no parameter '", key,
            "'; it has: ", listed(kind.parameters, [](const auto& item) { return item.first; }));
     const Parameter& p = found->second;
-    if (int(values.size()) != p.numbers)
-      fail(key, " must have ", p.numbers, p.numbers == 1 ? " number" : " numbers", ", got ", values.size());
+    if (values.empty() || int(values.size()) > p.numbers)
+      fail(key, " must have ", p.numbers == 1 ? "1 number" : "1 to " + std::to_string(p.numbers) + " numbers", ", got ",
+           values.size());
     for (double value : values)
       if (!(value >= p.least && value <= p.greatest))
         fail(key, " must be between ", p.least, " and ", p.greatest, ", got ", value);

@@ -2,7 +2,7 @@
 
 Stolcke (1998), "Entropy-based pruning of backoff language models". As in SRILM, the probability of a history that
 begins with <s> takes that of </s> for <s>, since there are as many of both, and an n-gram stays if a longer one that
-begins with it does.
+begins with it does; here also if one does that ends with it, as an engine finds longer n-grams by way of their ends.
 """
 
 import math
@@ -36,12 +36,12 @@ def entropy_pruned(model, threshold):
     """The model without the n-grams of which each alone would raise its perplexity by less than the threshold."""
     listed = words_of_contexts(model.p)
     p = dict(model.p)
-    contexts = set()  # of n-grams that stay
+    needed = set()  # begins and ends of n-grams that stay
     for ngram in sorted(model.p, key=len, reverse=True):
-        if len(ngram) > 1 and ngram not in contexts and relative_change(model, ngram, listed) < threshold:
+        if len(ngram) > 1 and ngram not in needed and relative_change(model, ngram, listed) < threshold:
             del p[ngram]
         else:
-            contexts.add(ngram[:-1])
+            needed.update((ngram[:-1], ngram[1:]))
     return with_weights(model.order, p)
 
 

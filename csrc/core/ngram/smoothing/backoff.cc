@@ -13,6 +13,7 @@ class Backoff : public Discounted {
   using Discounted::Discounted;
 
   bool interpolates() const override { return false; }
+  bool mixes_words() const override { return true; }
   bool implied() const override { return false; }
   bool needs_lower() const override { return true; }
   Weights weights(const ContextCounts& context) const override {
@@ -34,7 +35,7 @@ SmoothingKind backoff() {
           {{"discount", {std::nullopt, 0.0, 1.0}}},
           false,
           [](const std::vector<CountsOfCounts>& orders, const Choices& choices) -> std::unique_ptr<Smoothing> {
-            const Numbers discounts = neys_discounts(orders, choices);
+            const Numbers discounts = neys_discounts(orders, choices, 0.5);
             return std::make_unique<Backoff>(for_each_order(discounts), Parameters{{"discount", discounts}});
           }};
 }

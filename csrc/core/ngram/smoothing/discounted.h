@@ -4,6 +4,9 @@
 // discount n1 / (n1 + 2 n2), where n_r n-grams occur r times.
 #pragma once
 
+#include <sstream>
+#include <stdexcept>
+
 #include "../smoothing.h"
 
 namespace fastlm::ngram {
@@ -36,13 +39,27 @@ inline ByClass one_discount(double discount) {
   return discounts;
 }
 
-// For each order, unless a user has set one for all.
-inline Numbers neys_discounts(const std::vector<CountsOfCounts>& orders, const Choices& choices) {
+[[noreturn]] inline void no_discount(int order, const std::string& why, const std::string& fallback) {
+  std::ostringstream message;
+  message << "the discounts of order " << order << " cannot be worked out from the counts: " << why
+          << ". The text may be too small, or not a natural one (duplicated lines, a list of words). Ways out: more "
+             "text; a lower order; discount_fallback (--discount-fallback), which uses "
+          << fallback << " for such an order; another smoothing, such as witten-bell";
+  throw std::invalid_argument(message.str());
+}
+
+// For each order, unless a user has set one for all; fallback: of an order whose counts do not give it.
+inline Numbers neys_discounts(const std::vector<CountsOfCounts>& orders, const Choices& choices,
+                              std::optional<double> fallback) {
+  if (choices.contains("discount")) return Numbers(orders.size(), choices.at("discount")[0]);
   Numbers discounts;
-  for (const auto& [of, distinct, total] : orders)
-    discounts.push_back(choices.contains("discount") ? choices.at("discount")[0]
-                        : of[1] > 0 && of[2] > 0     ? double(of[1]) / double(of[1] + 2 * of[2])
-                                                     : 0.5);
+  for (const auto& [of, distinct, total] : orders) {
+    const bool known = of[1] > 0 && of[2] > 0;
+    if (!known && !fallback)
+      no_discount(int(discounts.size()) + 1, "no n-gram of it has a count of " + std::string(of[1] > 0 ? "2" : "1"),
+                  "0.5");
+    discounts.push_back(known ? double(of[1]) / double(of[1] + 2 * of[2]) : *fallback);
+  }
   return discounts;
 }
 

@@ -13,7 +13,9 @@ namespace fastlm::ngram {
 namespace {
 
 std::unique_ptr<Smoothing> with_one_discount(const std::vector<CountsOfCounts>& orders, const Choices& choices) {
-  const Numbers discounts = neys_discounts(orders, choices);
+  std::optional<double> fallback;
+  if (choices.contains("discount_fallback")) fallback = choices.at("discount_fallback")[0];
+  const Numbers discounts = neys_discounts(orders, choices, fallback);
   return std::make_unique<Discounted>(for_each_order(discounts), Parameters{{"discount", discounts}});
 }
 
@@ -26,13 +28,18 @@ ByClass three_discounts(const double* of) {
   return discounts;
 }
 
-[[noreturn]] void fail(int order, const std::string& why) {
-  std::ostringstream message;
-  message << "the discounts of order " << order << " cannot be worked out from the counts: " << why
-          << ". The text may be too small, or not a natural one (duplicated lines, a list of words). Ways out: more "
-             "text; a lower order; discount_fallback (--discount-fallback), which uses 0.5, 1 and 1.5 for such an "
-             "order; another smoothing, such as witten-bell";
-  throw std::invalid_argument(message.str());
+// What a user has set for orders whose counts do not give the discounts.
+Numbers fallback_of(const Choices& choices) {
+  Numbers fallback = choices.at("discount_fallback");
+  fallback.resize(kDiscounts, fallback.back());
+  for (int r = 1; r <= kDiscounts; r++)
+    if (fallback[r - 1] > r) {
+      std::ostringstream message;
+      message << "discount_fallback must be between 0 and " << r << " for counts of " << r << ", got "
+              << fallback[r - 1];
+      throw std::invalid_argument(message.str());
+    }
+  return fallback;
 }
 
 // D_r = r - (r + 1) Y n_{r+1} / n_r, Y = n_1 / (n_1 + 2 n_2).
@@ -41,7 +48,7 @@ Numbers chen_and_goodmans(int order, const CountsOfCounts& counts, const Choices
   std::ostringstream why;
   Numbers discounts;
   for (int r = 1; r <= kDiscounts && why.str().empty(); r++)
-    if (of[r] == 0) why << "no n-gram of it has " << (order > 1 ? "a count" : "an adjusted count") << " of " << r;
+    if (of[r] == 0) why << "no n-gram of it has " << "an adjusted count" << " of " << r;
   if (why.str().empty()) {
     const double y = double(of[1]) / double(of[1] + 2 * of[2]);
     for (int r = 1; r <= kDiscounts; r++) {
@@ -51,8 +58,8 @@ Numbers chen_and_goodmans(int order, const CountsOfCounts& counts, const Choices
     }
   }
   if (why.str().empty()) return discounts;
-  if (!choices.contains("discount_fallback")) fail(order, why.str());
-  return choices.at("discount_fallback");
+  if (!choices.contains("discount_fallback")) no_discount(order, why.str(), "0.5, 1 and 1.5");
+  return fallback_of(choices);
 }
 
 std::unique_ptr<Smoothing> with_three_discounts(const std::vector<CountsOfCounts>& orders, const Choices& choices) {
@@ -66,15 +73,16 @@ std::unique_ptr<Smoothing> with_three_discounts(const std::vector<CountsOfCounts
   return std::make_unique<Discounted>(std::move(of), std::move(parameters));
 }
 
-constexpr Parameter kOneDiscount = {std::nullopt, 0.0, 1.0};
+SmoothingKind one_discount_kind(const std::string& name, bool adjusted) {
+  constexpr Parameter kOne = {std::nullopt, 0.0, 1.0};
+  return {name, {{"discount", kOne}, {"discount_fallback", kOne}}, adjusted, with_one_discount};
+}
 
 }  // namespace
 
-SmoothingKind absolute_discounting() {
-  return {"absolute-discounting", {{"discount", kOneDiscount}}, false, with_one_discount};
-}
+SmoothingKind absolute_discounting() { return one_discount_kind("absolute-discounting", false); }
 
-SmoothingKind kneser_ney() { return {"kneser-ney", {{"discount", kOneDiscount}}, true, with_one_discount}; }
+SmoothingKind kneser_ney() { return one_discount_kind("kneser-ney", true); }
 
 SmoothingKind modified_kneser_ney() {
   return {
