@@ -11,9 +11,10 @@ import typer
 
 from fastlm import ngram
 from fastlm.cli.ngram import AsJson, Errors, Utf8Errors, _check_output, _facts, _print_facts
+from fastlm.cli.ngram_build import Column, Lower, Output, Threads, Tokenizer
 from fastlm.cli.ngram_console import lines_of, print_json, progress
 from fastlm.ngram.inputs import sources_of
-from fastlm.ngram.search import Occurrence
+from fastlm.ngram.occurrences import Occurrence
 
 
 class Documents(StrEnum):
@@ -27,18 +28,18 @@ class Documents(StrEnum):
 _SHOWN = 24
 """Words of a match that are shown; it may be a whole file."""
 
-Threads = Annotated[int, typer.Option(min=0, max=1024, help="0: one for each processor.")]
-
 
 def index(
     corpus: Annotated[
         list[str], typer.Argument(help="Text files, folders, patterns; also .gz .zst .bz2 .xz; - is standard input.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The index.", show_default=False)],
+    output: Output,
     documents: Annotated[
         Documents, typer.Option(help="A document is a file, a line, or what stands between empty lines.")
     ] = Documents.FILE,
-    lower: Annotated[bool, typer.Option("--lower", help="Put the text into lower case.")] = False,
+    tokenizer: Tokenizer = "whitespace",
+    lower: Lower = False,
+    column: Column = None,
     errors: Utf8Errors = Errors.STRICT,
     threads: Threads = 0,
     as_json: AsJson = False,
@@ -47,7 +48,16 @@ def index(
     corpus = [str(file) for file in sources_of(corpus)]
     _check_output(output, corpus)
     with progress() as report:
-        found = ngram.index(corpus, documents=documents, lower=lower, errors=errors, threads=threads, progress=report)
+        found = ngram.index(
+            corpus,
+            documents=documents,
+            tokenizer=tokenizer,
+            lower=lower,
+            column=column,
+            errors=errors,
+            threads=threads,
+            progress=report,
+        )
         found.save(output)
     _print_facts(_facts(found, output), as_json)
 

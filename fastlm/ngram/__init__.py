@@ -15,7 +15,8 @@ from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.files import load
 from fastlm.ngram.mixing import Mixture, mix
 from fastlm.ngram.model import Evaluation, Model, WordScore
-from fastlm.ngram.search import Contamination, SuffixIndex, index, index_documents
+from fastlm.ngram.occurrences import Contamination
+from fastlm.ngram.search import SuffixIndex, index, index_documents
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
 

@@ -35,6 +35,14 @@ def test_counts_with_documents(index, tmp_path):
     assert dog["documents"] == [{**first, "snippet": "a [dog sat] on the mat"}]
 
 
+def test_what_is_looked_up_is_tokenised_as_the_texts_were(tmp_path):
+    (tmp_path / "texts.jsonl").write_text('{"text": "The Cat"}\n{"text": "a CAT"}\n')
+    options = ["--tokenizer", "characters", "--lower", "--column", "text", "--documents", "line"]
+    succeed("index", tmp_path / "texts.jsonl", "-o", tmp_path / "index", *options)
+    assert succeed("search", tmp_path / "index", " Cat", "--limit", 0) == "2 in 2 documents:  Cat\n"
+    assert succeed("search", tmp_path / "index", "--next", "-k", 1, "xCA").splitlines()[1] == "1         t"
+
+
 def test_next_words(index):
     assert succeed("search", index, "--next", "my cat sat on the").splitlines() == [
         "1 after 4 words: cat sat on the",

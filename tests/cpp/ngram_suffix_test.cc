@@ -318,7 +318,7 @@ TEST_F(SuffixFiles, WithWrongArraysUnderRightChecksumsNeverCrash) {
   std::mt19937 random(1);
   int refused = 0, trials = 0;
   for (const auto& [name, array] : good) {
-    if (name.starts_with("vocabulary") || name == "sources.names") continue;
+    if (name.starts_with("vocabulary") || name == "sources.names" || name == "tokenization") continue;
     for (int trial = 0; trial < 60; trial++, trials++) {
       std::vector<uint64_t> numbers = numbers_of(array);
       uint64_t& number = numbers[random() % numbers.size()];
