@@ -77,11 +77,9 @@ Range Level::children_of(uint64_t record, uint64_t i) const {
   if (begin_.bits == 0) return {0, 0};
   uint64_t high = 0;  // turns at or before i
   for (uint64_t size = turns_.size(); size > 0;) {
-    const uint64_t half = size / 2;
-    if (turns_[high + half] <= i)
-      high += half + 1, size -= half + 1;
-    else
-      size = half;
+    const uint64_t half = (size + 1) / 2;
+    high += turns_[high + half - 1] <= i ? half : 0;  // without a branch, which nobody could foretell
+    size -= half;
   }
   const uint64_t begin = high << begin_.bits | begin_.of(record);
   while (high < turns_.size() && turns_[high] == i + 1) high++;
@@ -90,6 +88,8 @@ Range Level::children_of(uint64_t record, uint64_t i) const {
 
 uint64_t Level::lower_bound(Range range, Word word) const {
   if (first()) return std::clamp<uint64_t>(word, range.begin, range.end);
+  // words ascend from 0 on: before it stand no more words than have lower numbers
+  range.end = std::min<uint64_t>(range.end, range.begin + word + 1);
   uint64_t begin = range.begin, size = range.size();
   if (shape_.sampled && size > 2 * kSample) {
     // the last sample that is below the word
