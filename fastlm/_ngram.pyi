@@ -182,7 +182,12 @@ class ArpaModel:
         self, order: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.float32], NDArray[np.float32]]:
         """Of each n-gram of an order, sorted: last word, n-grams that continue it, log10 probability, backoff."""
+    def model(self, bits: int, compact: bool) -> Model:
+        """As a model that keeps probabilities; bits: of each, 0: as they are."""
     def write(self, sink: Callable[[bytes], object]) -> None: ...
+
+def write_arpa(model: Model, sink: Callable[[bytes], object]) -> None:
+    """The model as an ARPA file, block by block."""
 
 class ArpaWriter:
     """Gives an ARPA file to a sink, block by block."""

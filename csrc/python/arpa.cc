@@ -1,4 +1,5 @@
 // ARPA files: fastlm._ngram.ArpaReader, ArpaModel and ArpaWriter.
+#include "../core/ngram/arpa/model.h"
 #include "../core/ngram/arpa/nodes.h"
 #include "../core/ngram/arpa/reader.h"
 #include "../core/ngram/arpa/writer.h"
@@ -113,9 +114,24 @@ void write(const arpa::Model& model, const py::function& sink) {
   arpa::write(model.levels, [&model](ngram::Word word) { return model.vocabulary->text(word); }, take);
 }
 
+std::shared_ptr<ngram::Model> model_of(const arpa::Model& read, int bits, bool compact) {
+  const Unlocked unlocked;
+  return std::make_shared<ngram::Model>(
+      arpa::model_of(read, bits, compact ? ngram::Layout::kCompact : ngram::Layout::kFast, {.poll = poll_signals}));
+}
+
+void write_model(const ngram::Model& model, const py::function& sink) {
+  const auto take = sink_of(sink);
+  const Unlocked unlocked;
+  const ngram::Vocabulary& words = model.vocabulary();
+  arpa::write(
+      arpa::levels_of(model, {.poll = poll_signals}), [&words](ngram::Word word) { return words.text(word); }, take);
+}
+
 }  // namespace
 
 void add_arpa(py::module_& m) {
+  m.def("write_arpa", write_model, py::arg("model"), py::arg("sink"));
   py::class_<arpa::Reader>(m, "ArpaReader")
       .def(py::init([](std::optional<std::vector<std::string>> vocabulary, size_t memory, std::string folder) {
              return std::make_unique<arpa::Reader>(ngram::arpa::SortOptions{memory, std::move(folder), poll_signals},
@@ -152,6 +168,7 @@ void add_arpa(py::module_& m) {
           "blocks", [](const arpa::Model& model, int order) { return Blocks{order, level(model, order).open()}; },
           py::arg("order"))
       .def("nodes", nodes, py::arg("order"))
+      .def("model", model_of, py::arg("bits"), py::arg("compact"))
       .def("write", write, py::arg("sink"));
 
   py::class_<Writer>(m, "ArpaWriter")

@@ -9,6 +9,7 @@
 """
 
 from fastlm.ngram._engine import FormatError, smoothings
+from fastlm.ngram.arpa import Arpa, read_arpa, save_arpa
 from fastlm.ngram.building import build
 from fastlm.ngram.combining import merge
 from fastlm.ngram.counting import count, count_sentences
@@ -21,6 +22,7 @@ from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
 
 __all__ = [
+    "Arpa",
     "Contamination",
     "Evaluation",
     "FormatError",
@@ -38,5 +40,7 @@ __all__ = [
     "load",
     "merge",
     "mix",
+    "read_arpa",
+    "save_arpa",
     "smoothings",
 ]

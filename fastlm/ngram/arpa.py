@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import integer, words_of
+from fastlm.ngram.model import Model
 from fastlm.ngram.text import Path, blocks_of, opened
 
 Block = tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]
@@ -85,6 +86,18 @@ class Arpa:
         """
         return self._model.blocks(integer("order", order, 1, self.order))
 
+    def model(self, *, bits: int = 0, compact: bool = False) -> Model:
+        """The same as a model that can be asked, and saved in a file that is mapped into memory.
+
+        Args:
+            bits: of each probability and weight, 2 to 24, which are quantised; 0: as they are.
+            compact: see :meth:`fastlm.ngram.Table.estimate`.
+
+        Raises:
+            ValueError: ``bits`` is out of range.
+        """
+        return Model(self._model.model(integer("bits", bits, 0, 24), compact))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the model as an ARPA file.
 
@@ -148,6 +161,32 @@ def read_arpa(
             reader.add(block)
             after_block()
     return Arpa(reader.finish())
+
+
+def save_arpa(model: Model, path: str | os.PathLike[str]) -> None:
+    """Writes a model as an ARPA file.
+
+    Args:
+        model: of a smoothing that backs off to shorter contexts.
+        path: see :func:`write_arpa`.
+
+    Raises:
+        OSError: the file cannot be written; if there was one of this name, it is as it was.
+        ValueError: the smoothing has no ARPA form.
+        ModuleNotFoundError: the name ends with ``.zst``, and the package zstandard is not there.
+
+    Example:
+        >>> from fastlm import ngram
+        >>> import tempfile
+        >>> model = ngram.count_sentences(["a b", "a c"], order=2).estimate("witten-bell")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_arpa(model, f"{folder}/model.arpa.gz")
+        ...     same = read_arpa(f"{folder}/model.arpa.gz").model()
+        >>> round(same.score("a b") - model.score("a b"), 5)
+        0.0
+    """
+    with _created(path) as file:
+        engine.write_arpa(model._model, file.write)
 
 
 def write_arpa(
