@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from fastlm.cli import bench, doctor, ngram, ngram_build, ngram_search
+from fastlm.cli import bench, doctor, ngram, ngram_build, ngram_convert, ngram_search
 
 app = typer.Typer(
     help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 ngram.app.command("build")(ngram_build.build)
 ngram.app.command("count")(ngram_build.count)
+for command in (ngram_convert.convert, ngram_convert.prune, ngram_convert.merge, ngram_convert.mix):
+    ngram.app.command(command.__name__)(command)
 ngram.app.command("index")(ngram_search.index)
 ngram.app.command("search")(ngram_search.search)
 app.add_typer(ngram.app, name="ngram")

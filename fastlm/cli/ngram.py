@@ -10,6 +10,7 @@ import typer
 
 from fastlm import ngram
 from fastlm.cli.ngram_console import (
+    KenlmQuery,
     OneLineErrors,
     lines_of,
     load_model,
@@ -105,19 +106,25 @@ def query(
     sentences: Annotated[
         list[str] | None, typer.Argument(help="Each a sentence; - or none: lines of standard input.")
     ] = None,
+    kenlm: Annotated[bool, typer.Option("--kenlm", help="Print what KenLM's query prints.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score sentences: of each word the order of the n-gram that was found, and log10 P; then their sum."""
     loaded = load_model(model)
+    summary = KenlmQuery(loaded)
     for sentence in lines_of(sentences or ["-"]):
         scores = loaded.scores(sentence)
         total, unknown = sum(word.log10 for word in scores), sum(word.unknown for word in scores)
-        if as_json:
+        if kenlm:
+            typer.echo(summary.line(scores))
+        elif as_json:
             words = [word._asdict() for word in scores]
             print_json({"sentence": sentence, "log10": total, "unknown": unknown, "words": words})
         else:
             shown = [f"{w.word}{'=<unk>' if w.unknown else ''} {w.order} {w.log10:.4f}" for w in scores]
             typer.echo("\t".join([*shown, f"total {total:.4f}", f"unknown {unknown}"]))
+    if kenlm:
+        typer.echo(summary.summary())
 
 
 @app.command()

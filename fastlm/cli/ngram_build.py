@@ -129,6 +129,10 @@ def build(
     vocabulary_pad: Annotated[int, typer.Option(min=0, help="The uniform distribution is of so many words.")] = 0,
     compact: Annotated[bool, typer.Option("--compact", help="Half the size; answers take longer.")] = False,
     counts: Annotated[Path | None, typer.Option(help="Write the table of counts too.", show_default=False)] = None,
+    arpa: Annotated[
+        Path | None,
+        typer.Option(help="Write the model as an ARPA file too; .gz and others compress.", show_default=False),
+    ] = None,
     tokenizer: Tokenizer = "whitespace",
     lower: Lower = False,
     sentences: Sentences = SentenceEnds.LINE,
@@ -144,6 +148,8 @@ def build(
 ) -> None:
     """Count the n-grams of a text and write a model of them."""
     options = _options(vocabulary, min_count, max_vocabulary, memory, temp_dir)
+    if arpa is not None:
+        _check_output(arpa, corpus)
     given = dict(zip(_PARAMETERS, (delta, discount, alpha, k), strict=True))
     _build(
         corpus,
@@ -159,6 +165,7 @@ def build(
         vocabulary_pad=vocabulary_pad,
         compact=compact,
         counts=counts,
+        arpa=arpa,
         tokenizer=tokenizer,
         lower=lower,
         sentences=sentences,
@@ -174,8 +181,11 @@ def _build(corpus: list[str], output: Path, as_json: bool, **options: Any) -> No
     _check_output(output, corpus)
     if options.get("counts"):
         _check_output(options["counts"], corpus)
+    arpa = options.pop("arpa", None)
     with progress() as report:
         found = ngram.build(corpus, output, progress=report, **options)
+    if arpa is not None and isinstance(found, ngram.Model):
+        ngram.save_arpa(found, arpa)
     _print_facts(_facts(found, output), as_json)
 
 

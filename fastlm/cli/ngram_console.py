@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import typer
 from typer.core import TyperGroup
 
@@ -92,6 +93,43 @@ def note_unknown(model: ngram.Model, text: str) -> None:
     unknown = [score.word for score in model.scores(text.removeprefix("<s>"), eos=False) if score.unknown]
     if unknown:
         note(f"not in the vocabulary, taken as <unk>: {', '.join(dict.fromkeys(unknown))}")
+
+
+class KenlmQuery:
+    """What KenLM's query prints: a line for each sentence, then perplexities."""
+
+    def __init__(self, model: ngram.Model) -> None:
+        self._places = {word: i for i, word in enumerate(model.table.vocabulary)}
+        self._sums = {False: 0.0, True: 0.0}  # log10, of known words and of others
+        self._numbers = {False: 0, True: 0}
+
+    def line(self, scores: list[ngram.WordScore]) -> str:
+        """``word=id length log10`` for each word, then their sum."""
+        for word in scores:
+            self._sums[word.unknown] += word.log10
+            self._numbers[word.unknown] += 1
+        words = [f"{w.word}={self._places.get(w.word, 0)} {w.order} {_single(w.log10)}" for w in scores]
+        total, unknown = sum(word.log10 for word in scores), sum(word.unknown for word in scores)
+        return "\t".join([*words, f"Total: {_single(total)} OOV: {unknown}"])
+
+    def summary(self) -> str:
+        """Perplexities over all that was scored, with unknown words and without."""
+        tokens = sum(self._numbers.values())
+        including = _perplexity(sum(self._sums.values()), tokens)
+        excluding = _perplexity(self._sums[False], self._numbers[False])
+        return (
+            f"Perplexity including OOVs:\t{including}\nPerplexity excluding OOVs:\t{excluding}\n"
+            f"OOVs:\t{self._numbers[True]}\nTokens:\t{tokens}"
+        )
+
+
+def _perplexity(log10: float, tokens: int) -> float:
+    return 10 ** (-log10 / tokens) if tokens else math.nan
+
+
+def _single(x: float) -> str:
+    """The shortest digits that are this number in single precision."""
+    return f"{np.float32(x)}"
 
 
 def print_json(data: Mapping[str, object], *, indent: int | None = None) -> None:
