@@ -47,7 +47,8 @@ uint64_t build(Counter& counter, const std::string& path, std::string smoothing,
     ngram::write_trie(table, levels);
     table.finish();
   }
-  const ngram::Estimation estimation = arguments.of(vocabulary);
+  ngram::Estimation estimation = arguments.of(vocabulary);
+  estimation.temp_dir = counter.options().temp_dir;
   ngram::put_corpus(file, corpus, ngram::limited(vocabulary, estimation));
   ngram::estimate(file, levels, estimation, {.poll = poll_signals});
   file.finish();

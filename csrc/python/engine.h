@@ -65,7 +65,8 @@ struct EstimationArguments {
                                  compact ? ngram::Layout::kCompact : ngram::Layout::kFast,
                                  {},
                                  interpolate_unigrams,
-                                 vocabulary_pad};
+                                 vocabulary_pad,
+                                 {}};
     if (!limit_vocabulary) return estimation;
     estimation.limit.resize(vocabulary.size());
     for (const std::string& word : *limit_vocabulary) estimation.limit[vocabulary.find(word)] = true;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,5 +91,34 @@ inline void put_varint(std::vector<std::byte>& bytes, uint64_t number) {
   for (; number >= 0x80; number >>= 7) bytes.push_back(std::byte(number | 0x80));
   bytes.push_back(std::byte(number));
 }
+
+// Numbers that are set aside one by one, and read again in their order.
+class SetAside {
+ public:
+  explicit SetAside(ChunkStore& store) : store_(store) {}
+
+  void add(uint64_t number) {
+    put_varint(bytes_, number);
+    if (bytes_.size() >= kChunk) end();
+  }
+  void end() {
+    if (!bytes_.empty()) chunks_.push_back(store_.add(bytes_));
+    bytes_.clear();
+  }
+  // After all have been added and end() was called.
+  uint64_t next() {
+    while (!reader_ || !reader_->more()) reader_.emplace(store_, chunks_[read_++]);
+    return reader_->varint();
+  }
+
+ private:
+  static constexpr size_t kChunk = 1 << 18;
+
+  ChunkStore& store_;
+  std::vector<std::byte> bytes_;
+  std::vector<Chunk> chunks_;
+  size_t read_ = 0;
+  std::optional<ChunkReader> reader_;
+};
 
 }  // namespace fastlm::ngram

@@ -39,6 +39,7 @@ class Counter {
 
   void begin(std::string source);
   void add(std::string_view block) { reader_.add(block, *this); }
+  const CountOptions& options() const { return options_; }
   uint64_t tokens() const { return corpus_.size() - sentences_; }
   // adjusted: Kneser & Ney's counts too. poll: see Workers. The counter is empty afterwards.
   Counted count(bool adjusted, std::function<void()> poll = {});

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "chunks.h"
 #include "contexts.h"
 
 namespace fastlm::ngram {
@@ -12,6 +13,8 @@ double probability_of(const ByClass& discounts, const Weights& weights, uint64_t
   const double discount = weights.scale < 0 ? 0 : discounts[class_of(count)];
   return std::max(0.0, double(count) - discount) * std::abs(weights.scale);
 }
+
+constexpr uint64_t kInMemory = 16 << 20;  // bytes of what is set aside for a level
 
 StoredWeights stored(const Weights& weights) { return {float(weights.scale), float(weights.unseen)}; }
 
@@ -108,9 +111,9 @@ class Estimator {
     LevelNeeds next;
     next.vocabulary = vocabulary_, next.layout = estimation_.layout;
     ContextNumbers contexts;
-    std::vector<uint32_t> numbers, children;
+    ChunkStore store(kInMemory, estimation_.temp_dir);
+    SetAside numbers(store), children(store);
     std::vector<bool> below_kept;
-    numbers.reserve(needs.size);
     NodeCursor below(levels_[n]);
     uint64_t i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance(), i++) {
@@ -127,8 +130,8 @@ class Estimator {
       if (!kept_[i]) continue;
       if (!lower_.empty()) counts.lower = lower_[n - 1][i];
       const Weights weights = counts.distinct > 0 ? smoothing_.weights(counts) : Weights{0, smoothing_.absent()};
-      numbers.push_back(contexts.number(stored(weights)));
-      if (!kept_.all()) children.push_back(uint32_t(left));
+      numbers.add(contexts.number(stored(weights)));
+      if (!kept_.all()) children.add(left);
       needs.counts.add(count_of(*node, adjusted_));
       next.size += left, next.longest_range = std::max(next.longest_range, left);
     }
@@ -136,13 +139,12 @@ class Estimator {
     needs.implies_contexts = smoothing_.implied() && kept_.all();
     next.above = needs.size;
     LevelWriter writer(sink_, n, choose_shape(needs));
-    size_t at = 0;
+    numbers.end(), children.end();
     i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance()) {
       if (!kept_[i++]) continue;
-      writer.add(numbers_[(*node).word], count_of(*node, adjusted_), numbers[at],
-                 kept_.all() ? (*node).children : children[at]);
-      at++;
+      const uint64_t context = numbers.next(), left = kept_.all() ? (*node).children : children.next();
+      writer.add(numbers_[(*node).word], count_of(*node, adjusted_), context, left);
     }
     writer.finish();
     kept_.next(std::move(below_kept));

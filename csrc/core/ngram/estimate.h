@@ -24,6 +24,7 @@ struct Estimation {
   // their discounts free, as in SRILM.
   bool interpolate_words = true;
   uint64_t vocabulary_pad = 0;  // the uniform distribution is one of so many words at least
+  std::string temp_dir = {};    // for what is set aside; empty: $TMPDIR, or /tmp
 
   bool stays(Word word) const { return limit.empty() || word < kSpecial || limit[word]; }
 };
