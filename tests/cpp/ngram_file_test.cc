@@ -123,7 +123,8 @@ TEST_F(Files, RefusesWrongArraysUnderRightChecksums) {
 TEST_F(Files, AnyRecordsAreSafe) {
   const Table table = table_of(random_text(400, 30, 1), {.order = 3});
   for (const Layout layout : {Layout::kFast, Layout::kCompact}) {
-    save(make_model(table, {.smoothing = "kneser-ney", .layout = layout}), path("model"));
+    save(make_model(table, {.smoothing = "kneser-ney", .choices = {{"discount", {0.5}}}, .layout = layout}),
+         path("model"));
     const Sections good = map_file(path("model"), true);
     std::mt19937 random(1);
     int refused = 0;
