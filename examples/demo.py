@@ -68,7 +68,7 @@ def show_table(train):
 
         table = ngram.count(OUTPUT / "reviews.txt", order=5, progress=show)
         seconds = time.perf_counter() - start
-    model = table.estimate("backoff")
+    model = table.estimate()
     path = OUTPUT / "reviews.ngram"
     model.save(path)
     size = path.stat().st_size
@@ -88,6 +88,7 @@ def ngram_perplexities(train, heldout, vocabulary):
     return {
         "3-gram, add-delta 0.01": table.estimate("add-delta", delta=0.01).perplexity_of(heldout).perplexity,
         "3-gram, backoff": table.estimate("backoff").perplexity_of(heldout).perplexity,
+        "3-gram, Kneser-Ney": table.estimate().perplexity_of(heldout).perplexity,
     }
 
 
