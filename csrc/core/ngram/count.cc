@@ -10,6 +10,7 @@ namespace fastlm::ngram {
 namespace {
 
 constexpr uint64_t kChunksInMemory = 64 << 20;  // bytes of what is set aside, if there is no limit
+constexpr uint64_t kNodesAPlace = 32;           // bytes for the nodes of a place before they are set aside
 constexpr uint64_t kLeast = 8 << 20;            // bytes for a batch and its buffers, whatever the corpus
 
 // Places dealt into buckets by one of their words.
@@ -202,9 +203,8 @@ std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkSt
   SharedLengths lengths;
   if (job.adjusted) lengths = SharedLengths(tokens.size(), job.order);
   SharedLengths* const shared = job.adjusted ? &lengths : nullptr;
-  const uint64_t most = job.most_places
-                            ? job.most_places
-                            : (memory - fixed) / (bytes_a_place(job.order) + 8);  // 8: nodes before they are set aside
+  const uint64_t most =
+      job.most_places ? job.most_places : (memory - fixed) / (bytes_a_place(job.order) + kNodesAPlace);
   std::vector<Piece> pieces;
   for (const NgramRange& range : divide(tokens, job.vocabulary, job.order, most)) {
     if (workers.poll) workers.poll();
