@@ -35,11 +35,15 @@ auto distribution(const Model& model, const Words& context) {
   return to_numpy(std::move(probabilities));
 }
 
-Words generate(const Model& model, const Words& start, int64_t max_words, double temperature, int64_t top_k,
-               uint64_t seed) {
+std::vector<Words> generate(const Model& model, const Words& start, int64_t max_words, double temperature,
+                            int64_t top_k, uint64_t seed, uint32_t number, int threads) {
   check_words(model.table(), start);
+  std::vector<Words> sentences(number);
   const Unlocked unlocked;
-  return ngram::generate(model, start, {max_words, temperature, top_k, seed});
+  ngram::parallel(number, {.threads = threads, .poll = poll_signals}, [&](size_t i) {
+    sentences[i] = ngram::generate(model, start, {max_words, temperature, top_k, seed, uint32_t(i)});
+  });
+  return sentences;
 }
 
 py::object load(const std::string& path, bool verify) {
@@ -63,7 +67,8 @@ auto smoothings() {
 }  // namespace
 
 void add_model(py::module_& m) {
-  py::class_<Model, std::shared_ptr<Model>>(m, "Model")
+  py::class_<Model, std::shared_ptr<Model>> model(m, "Model");
+  model
       .def_property_readonly("table",
                              [](const std::shared_ptr<Model>& model) {  // a part of the model, which it keeps alive
                                return std::shared_ptr<ngram::Table>(model, const_cast<ngram::Table*>(&model->table()));
@@ -73,7 +78,7 @@ void add_model(py::module_& m) {
       .def("score", score, py::arg("words"), py::arg("start"))
       .def("distribution", distribution, py::arg("context"))
       .def("generate", generate, py::arg("start"), py::arg("max_words"), py::arg("temperature"), py::arg("top_k"),
-           py::arg("seed"))
+           py::arg("seed"), py::arg("number") = 1, py::arg("threads") = 1)
       .def(
           "save",
           [](const Model& model, const std::string& path) {
@@ -81,6 +86,7 @@ void add_model(py::module_& m) {
             ngram::save(model, path);
           },
           py::arg("path"));
+  add_query(m, model);
   m.def("load", load, py::arg("path"), py::arg("verify") = true);
   m.def("smoothings", smoothings);
 }

@@ -11,8 +11,10 @@
 from fastlm.ngram._engine import FormatError, smoothings
 from fastlm.ngram.building import build
 from fastlm.ngram.counting import count, count_sentences
+from fastlm.ngram.decoding import State
 from fastlm.ngram.files import load
-from fastlm.ngram.model import Evaluation, Model, WordScore
+from fastlm.ngram.model import Model
+from fastlm.ngram.results import Evaluation, TokenScores, WordScore
 from fastlm.ngram.search import Contamination, SuffixIndex, index, index_documents
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
@@ -22,8 +24,10 @@ __all__ = [
     "Evaluation",
     "FormatError",
     "Model",
+    "State",
     "SuffixIndex",
     "Table",
+    "TokenScores",
     "Tokenization",
     "WordScore",
     "build",
