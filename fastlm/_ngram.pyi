@@ -4,6 +4,7 @@ Words are ids: 0 ``<unk>``, 1 ``<s>``, 2 ``</s>``, then the vocabulary. Everythi
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,10 +107,6 @@ class Model:
     parameters: dict[str, list[float]]
     """Of the smoothing, as used; a number for each order, or one for all."""
 
-    def score_text(self, text: str, bos: bool, eos: bool) -> float:
-        """log10 P of a sentence, its words between ASCII white space."""
-    def score_texts(self, texts: list[str], bos: bool, eos: bool, threads: int = 1) -> NDArray[np.float64]:
-        """The same of many."""
     def score(self, words: Sequence[int], start: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """log10 P of each word given those before it (after the words `start`), and the order of the n-gram used."""
     def distribution(self, context: Sequence[int]) -> NDArray[np.float32]:
@@ -118,14 +115,70 @@ class Model:
         """The same probabilities and weights, from a list of 2**bits of them for each order."""
     def prune(self, threshold: float) -> Model:
         """Without the n-grams of which each alone raises the perplexity by less than such a part of it."""
-    def generate(self, start: Sequence[int], max_words: int, temperature: float, top_k: int, seed: int) -> list[int]:
-        """Words drawn after `start`, ended by 2 where the model ends the sentence; never 0 or 1."""
+    def generate(
+        self,
+        start: Sequence[int],
+        max_words: int,
+        temperature: float,
+        top_k: int,
+        seed: int,
+        number: int = 1,
+        threads: int = 1,
+    ) -> list[list[int]]:
+        """Sentences drawn after `start`, ended by 2 where the model ends them; never 0 or 1."""
+    def score_text(self, text: str, bos: bool, eos: bool) -> float:
+        """log10 P of words between white space."""
+    @overload
+    def score_texts(
+        self, sentences: Any, bos: bool, eos: bool, threads: int, tokens: Literal[False]
+    ) -> NDArray[np.float64]:
+        """log10 P of each sentence: a str, or a sequence of words."""
+    @overload
+    def score_texts(
+        self, sentences: Any, bos: bool, eos: bool, threads: int, tokens: Literal[True]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint32], NDArray[np.int64]]:
+        """log10 P, order and id of each token, and where those of each sentence begin, with the end."""
+    @overload
+    def score_ids(
+        self,
+        ids: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        bos: bool,
+        eos: bool,
+        threads: int,
+        tokens: Literal[False],
+    ) -> NDArray[np.float64]: ...
+    @overload
+    def score_ids(
+        self,
+        ids: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        bos: bool,
+        eos: bool,
+        threads: int,
+        tokens: Literal[True],
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint32], NDArray[np.int64]]: ...
+    def score_ngrams(self, ids: NDArray[np.int64], threads: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """log10 P and order of the last word of each row [n, words] after the others."""
+    def state_after(self, words: Sequence[int]) -> State: ...
+    def advance(self, state: State, word: int) -> tuple[float, State]: ...
+    def advance_batch(
+        self, states: Sequence[State], words: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], list[State]]: ...
+    def next(self, contexts: Sequence[Sequence[int]], k: int, threads: int) -> list[list[tuple[str, float]]]:
+        """The k most probable words after each context."""
     def save(self, path: str | bytes) -> None: ...
+
+class State:
+    """The words before. Equal ones have the same future."""
+
+    length: int
+    """How many words of them matter."""
 
 class Evaluator:
     """Perplexity of a text that comes in blocks, as Counter takes them."""
 
-    def __init__(self, model: Model, *, errors: str = "strict") -> None: ...
+    def __init__(self, model: Model, *, errors: str = "strict", threads: int = 1) -> None: ...
     def begin(self, source: str) -> None: ...
     def add(self, block: bytes) -> None: ...
     def finish(self) -> Evaluation: ...

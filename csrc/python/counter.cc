@@ -15,8 +15,9 @@ using ngram::Evaluation;
 struct Evaluator {
   ModelPointer model;
   ngram::Evaluator evaluator;
-  Evaluator(ModelPointer model, const std::string& errors)
-      : model(std::move(model)), evaluator(*this->model, ngram::invalid_utf8_policy(errors)) {}
+  Evaluator(ModelPointer model, const std::string& errors, int threads)
+      : model(std::move(model)),
+        evaluator(*this->model, ngram::invalid_utf8_policy(errors), {.threads = threads, .poll = poll_signals}) {}
 };
 
 // The table as a file, without ever being in memory; returns the bytes of temporary files.
@@ -90,7 +91,8 @@ void add_counter(py::module_& m) {
            py::arg("counts") = py::none());
 
   py::class_<Evaluator>(m, "Evaluator")
-      .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")
+      .def(py::init<ModelPointer, const std::string&, int>(), py::arg("model"), py::kw_only(),
+           py::arg("errors") = "strict", py::arg("threads") = 1)
       .def(
           "begin", [](Evaluator& e, std::string source) { e.evaluator.begin(std::move(source)); }, py::arg("source"))
       .def(
@@ -101,7 +103,10 @@ void add_counter(py::module_& m) {
             e.evaluator.add(text);
           },
           py::arg("block"))
-      .def("finish", [](Evaluator& e) { return e.evaluator.finish(); });
+      .def("finish", [](Evaluator& e) {
+        const Unlocked unlocked;
+        return e.evaluator.finish();
+      });
 
   py::class_<Evaluation>(m, "Evaluation")
       .def_readonly("tokens", &Evaluation::tokens)

@@ -32,6 +32,7 @@ void add_arpa(py::module_& m);
 void add_counter(py::module_& m);
 void add_table(py::module_& m);
 void add_model(py::module_& m);
+void add_query(py::module_& m, py::class_<ngram::Model, std::shared_ptr<ngram::Model>>& model);
 void add_suffix(py::module_& m);
 
 // A tuple of numbers that Python owns.

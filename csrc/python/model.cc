@@ -29,31 +29,6 @@ auto score(const Model& model, const Words& words, const Words& start) {
   return py::make_tuple(to_numpy(std::move(log10)), to_numpy(std::move(order)));
 }
 
-// Of one text; nothing is made for Python on the way.
-double score_text(const Model& model, std::string_view text, bool bos, bool eos) {
-  std::vector<ngram::Word> ids;
-  ngram::append_ids(model.vocabulary(), text, ids);
-  double total;
-  ngram::score_ids(model, std::vector<std::span<const ngram::Word>>{ids}, bos, eos, {&total, 1});
-  return total;
-}
-
-auto score_texts(const Model& model, const py::list& texts, bool bos, bool eos, int threads) {
-  std::vector<std::string_view> views;
-  for (const py::handle text : texts) {
-    Py_ssize_t size = 0;
-    const char* const utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
-    if (!utf8) throw py::error_already_set();
-    views.emplace_back(utf8, size_t(size));
-  }
-  std::vector<double> totals;
-  {
-    const Unlocked unlocked;
-    totals = ngram::score_texts(model, views, bos, eos, {.threads = threads, .poll = poll_signals});
-  }
-  return to_numpy(std::move(totals));
-}
-
 auto distribution(const Model& model, const Words& context) {
   check_words(model.table(), context);
   std::vector<float> probabilities(model.vocabulary().size());
@@ -64,11 +39,15 @@ auto distribution(const Model& model, const Words& context) {
   return to_numpy(std::move(probabilities));
 }
 
-Words generate(const Model& model, const Words& start, int64_t max_words, double temperature, int64_t top_k,
-               uint64_t seed) {
+std::vector<Words> generate(const Model& model, const Words& start, int64_t max_words, double temperature,
+                            int64_t top_k, uint64_t seed, uint32_t number, int threads) {
   check_words(model.table(), start);
+  std::vector<Words> sentences(number);
   const Unlocked unlocked;
-  return ngram::generate(model, start, {max_words, temperature, top_k, seed});
+  ngram::parallel(number, {.threads = threads, .poll = poll_signals}, [&](size_t i) {
+    sentences[i] = ngram::generate(model, start, {max_words, temperature, top_k, seed, uint32_t(i)});
+  });
+  return sentences;
 }
 
 // The scores with the model that they refer to.
@@ -111,19 +90,18 @@ auto smoothings() {
 }  // namespace
 
 void add_model(py::module_& m) {
-  py::class_<Model, std::shared_ptr<Model>>(m, "Model")
+  py::class_<Model, std::shared_ptr<Model>> model(m, "Model");
+  model
       .def_property_readonly("table",
                              [](const std::shared_ptr<Model>& model) {  // a part of the model, which it keeps alive
                                return std::shared_ptr<ngram::Table>(model, const_cast<ngram::Table*>(&model->table()));
                              })
       .def_property_readonly("smoothing", &Model::smoothing)
       .def_property_readonly("parameters", &Model::parameters)
-      .def("score_text", score_text, py::arg("text"), py::arg("bos"), py::arg("eos"))
-      .def("score_texts", score_texts, py::arg("texts"), py::arg("bos"), py::arg("eos"), py::arg("threads") = 1)
       .def("score", score, py::arg("words"), py::arg("start"))
       .def("distribution", distribution, py::arg("context"))
       .def("generate", generate, py::arg("start"), py::arg("max_words"), py::arg("temperature"), py::arg("top_k"),
-           py::arg("seed"))
+           py::arg("seed"), py::arg("number") = 1, py::arg("threads") = 1)
       .def(
           "quantize",
           [](const Model& model, int bits) {
@@ -158,6 +136,7 @@ void add_model(py::module_& m) {
         return std::make_shared<Model>(ngram::merge(models, weights, {.poll = poll_signals}));
       },
       py::arg("models"), py::arg("weights"));
+  add_query(m, model);
   m.def("load", load, py::arg("path"), py::arg("verify") = true);
   m.def("smoothings", smoothings);
 }

@@ -13,10 +13,12 @@ from fastlm.ngram.arpa import Arpa, read_arpa, save_arpa
 from fastlm.ngram.building import build
 from fastlm.ngram.combining import merge
 from fastlm.ngram.counting import count, count_sentences
+from fastlm.ngram.decoding import State
 from fastlm.ngram.files import load
 from fastlm.ngram.mixing import Mixture, mix
-from fastlm.ngram.model import Evaluation, Model, WordScore
+from fastlm.ngram.model import Model
 from fastlm.ngram.occurrences import Contamination
+from fastlm.ngram.results import Evaluation, TokenScores, WordScore
 from fastlm.ngram.search import SuffixIndex, index, index_documents
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
@@ -28,8 +30,10 @@ __all__ = [
     "FormatError",
     "Mixture",
     "Model",
+    "State",
     "SuffixIndex",
     "Table",
+    "TokenScores",
     "Tokenization",
     "WordScore",
     "build",

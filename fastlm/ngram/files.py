@@ -39,4 +39,6 @@ def load(path: str | os.PathLike[str], *, verify: bool = True) -> Table | Model 
     loaded = engine.load(os.fsencode(path), verify)
     table = loaded.table if isinstance(loaded, engine.Model) else loaded
     tokenization = Tokenization.from_json(table.tokenization) if table.tokenization else Tokenization()
-    return Model(loaded, tokenization) if isinstance(loaded, engine.Model) else Table(loaded, tokenization)
+    held = Model(loaded, tokenization) if isinstance(loaded, engine.Model) else Table(loaded, tokenization)
+    held._path = os.path.abspath(os.fsdecode(path))
+    return held

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, Words
 from fastlm.ngram.inputs import Format, Reader, Sentences, Texts, read_sources
-from fastlm.ngram.model import Evaluation, Model
+from fastlm.ngram.model import Model
+from fastlm.ngram.results import Evaluation
 
 _PRECISION = 1e-6
 """Weights that move by less in a step are found."""

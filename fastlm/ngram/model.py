@@ -5,81 +5,23 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import BEGIN, BEGIN_ID, END, END_ID, UNKNOWN_ID, Words, integer
+from fastlm.ngram.batches import BatchQueries, thread_count
+from fastlm.ngram.decoding import DecoderQueries
 from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
+from fastlm.ngram.pickling import reduced
+from fastlm.ngram.results import Evaluation, WordScore, evaluation
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
 
 
-class WordScore(NamedTuple):
-    """One word of a sentence under a model."""
-
-    word: str
-    """As it was given."""
-    log10: float
-    """log10 P(word | the words before)."""
-    order: int
-    """Words of the longest n-gram of the table that ends here."""
-    unknown: bool
-    """Not in the vocabulary: scored as ``<unk>``."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How well a model foretells a text.
-
-    >>> from fastlm import ngram
-    >>> model = ngram.count_sentences(["a b", "a c"], order=2).estimate("add-delta")
-    >>> evaluation = model.perplexity_of(["a b", "d"])
-    >>> print(evaluation)
-    perplexity ... (without unknown words ...): 5 tokens, 2 sentences, 1 unknown
-    """
-
-    tokens: int
-    """Words and ends of sentences."""
-    sentences: int
-    unknown: int
-    """Tokens that are not in the vocabulary, scored as ``<unk>``."""
-    log10_known: float
-    """Sum of log10 P over the tokens that are in the vocabulary."""
-    log10_unknown: float
-    """Sum of log10 P over the others."""
-
-    @property
-    def log10(self) -> float:
-        """log10 P of the whole text."""
-        return self.log10_known + self.log10_unknown
-
-    @property
-    def perplexity(self) -> float:
-        """P(text) ** (-1 / tokens), over every token, ``<unk>`` and ``</s>`` included; infinite if P is 0."""
-        return _perplexity(self.log10, self.tokens)
-
-    @property
-    def perplexity_known(self) -> float:
-        """The same over the tokens that are in the vocabulary alone."""
-        return _perplexity(self.log10_known, self.tokens - self.unknown)
-
-    def __str__(self) -> str:
-        return (
-            f"perplexity {self.perplexity:.2f} (without unknown words {self.perplexity_known:.2f}): "
-            f"{self.tokens:,} tokens, {self.sentences:,} sentences, {self.unknown:,} unknown"
-        )
-
-
-def _perplexity(log10: float, tokens: int) -> float:
-    exponent = -log10 / tokens
-    return 10.0**exponent if exponent < 308 else float("inf")
-
-
-class Model:
+class Model(BatchQueries, DecoderQueries):
     """Probabilities of words after others; :meth:`Table.estimate` makes one.
 
     Words that are not in the vocabulary are scored as ``<unk>``.
@@ -101,6 +43,7 @@ class Model:
         self._model = model
         self.tokenization = tokenization or Tokenization()
         self._table = model.table
+        self._path: str | None = None  # of the file that it was loaded from
 
     @property
     def table(self) -> Table:
@@ -150,39 +93,9 @@ class Model:
 
     def score(self, sentence: Words, *, bos: bool = True, eos: bool = True) -> float:
         """log10 P of a sentence; ``-inf`` if the model holds it impossible. Arguments as for :meth:`scores`."""
-        return self._model.score_text(self._line(sentence), bos, eos)
-
-    def score_batch(
-        self, sentences: Iterable[Words], *, bos: bool = True, eos: bool = True, threads: int = 1
-    ) -> NDArray[np.float64]:
-        """log10 P of each of many sentences: [n]. Other Python threads run on meanwhile.
-
-        Args:
-            sentences: each as for :meth:`scores`.
-            bos: as for :meth:`scores`.
-            eos: as for :meth:`scores`.
-            threads: 0: one for each processor.
-
-        Raises:
-            TypeError: a sentence is neither a str nor a sequence of words.
-            ValueError: ``<s>`` or ``</s>`` is among the words.
-
-        Example:
-            >>> from fastlm import ngram
-            >>> model = ngram.count_sentences(["a b"], order=2).estimate("witten-bell")
-            >>> bool((model.score_batch(["a b", "b"]) == [model.score("a b"), model.score("b")]).all())
-            True
-        """
-        if isinstance(sentences, str):
-            raise TypeError("expected several sentences, got one str; put it into a list")
-        lines = [self._line(sentence) for sentence in sentences]
-        return self._model.score_texts(lines, bos, eos, integer("threads", threads, 0, 1024))
-
-    def _line(self, sentence: Words) -> str:
-        """A sentence as the engine takes it: words between white space."""
-        if type(sentence) is str and self.tokenization.plain:
-            return sentence
-        return " ".join(self.tokenization.words(sentence))
+        if isinstance(sentence, str) and self.tokenization.plain:
+            return self._model.score_text(sentence, bos, eos)
+        return self._model.score_text(" ".join(self.tokenization.words(sentence)), bos, eos)
 
     def probability(self, word: str, context: Words = ()) -> float:
         """P(word | context).
@@ -240,13 +153,21 @@ class Model:
             >>> ngram.count_sentences(["a b", "a b", "a c"], order=2).estimate("maximum-likelihood").next("a", k=1)
             [('b', 0.666...)]
         """
-        k = integer("k", k, 1, 2**63)
-        p = self.distribution(context)
-        chosen = np.argpartition(-p, k - 1)[:k] if k < len(p) else np.arange(len(p))
-        least = p[chosen].min()
-        chosen = np.flatnonzero((p >= least) & (p > 0))  # ties at the edge too, so that their order is fixed
-        chosen = chosen[np.argsort(-p[chosen], kind="stable")][:k]
-        return [(self._table.word(int(i)), float(p[i])) for i in chosen]
+        return self.next_batch([context], k)[0]
+
+    def next_batch(self, contexts: Iterable[Words], k: int = 10, *, threads: int = 1) -> list[list[tuple[str, float]]]:
+        """The same after several contexts.
+
+        Args:
+            contexts: each as for :meth:`probability`.
+            k: how many words of each.
+            threads: 0: one for each processor.
+
+        Raises:
+            ValueError: as :meth:`next`.
+        """
+        ids = [self._ids(_context(self.tokenization.words(context))) for context in contexts]
+        return self._model.next(ids, integer("k", k, 1, 2**63 - 1), thread_count(threads))
 
     def generate(
         self,
@@ -281,16 +202,49 @@ class Model:
             >>> ngram.count_sentences(["a b c"], order=2).estimate("maximum-likelihood").generate("a")
             'a b c'
         """
+        return self.generate_batch(
+            1, prompt, max_words=max_words, temperature=temperature, top_k=top_k, seed=seed, bos=bos
+        )[0]
+
+    def generate_batch(
+        self,
+        number: int,
+        prompt: Words = (),
+        *,
+        max_words: int = 50,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int | None = None,
+        bos: bool = True,
+        threads: int = 1,
+    ) -> list[str]:
+        """Draws several sentences; the first is that of :meth:`generate`.
+
+        Args:
+            number: how many.
+            prompt: as for :meth:`generate`.
+            max_words: as for :meth:`generate`.
+            temperature: as for :meth:`generate`.
+            top_k: as for :meth:`generate`.
+            seed: as for :meth:`generate`.
+            bos: as for :meth:`generate`.
+            threads: 0: one for each processor. It does not change the sentences.
+
+        Raises:
+            ValueError: as :meth:`generate`.
+        """
         words = _sentence(self.tokenization.words(prompt))
-        start = [*([BEGIN_ID] if bos else []), *self._ids(words)]
-        drawn = self._model.generate(
-            start,
+        sentences = self._model.generate(
+            [*([BEGIN_ID] if bos else []), *self._ids(words)],
             integer("max_words", max_words, 0, 2**63 - 1),
             float(temperature),
             integer("top_k", top_k, 0, 2**63 - 1),
             secrets.randbits(64) if seed is None else integer("seed", seed, 0, 2**64 - 1),
+            integer("number", number, 0, 2**32 - 1),
+            thread_count(threads),
         )
-        return self.tokenization.text([*words, *(self._table.word(i) for i in drawn if i != END_ID)])
+        word = self._table.word
+        return [self.tokenization.text([*words, *(word(i) for i in drawn if i != END_ID)]) for drawn in sentences]
 
     def perplexity(
         self,
@@ -300,6 +254,7 @@ class Model:
         vocabulary: Iterable[str] | None = None,
         end_id: int | None = None,
         errors: str = "strict",
+        threads: int = 0,
     ) -> Evaluation:
         """How well the model foretells a text: its perplexity, with and without unknown words.
 
@@ -309,6 +264,7 @@ class Model:
             vocabulary: the words of ids.
             end_id: the id that ends a sentence.
             errors: what is done about invalid UTF-8, as for :func:`fastlm.ngram.count`.
+            threads: that score; 0: one for each processor. It does not change the result.
 
         Raises:
             OSError: a file cannot be read.
@@ -321,23 +277,24 @@ class Model:
             >>> round(model.perplexity(io.BytesIO(b"a")).perplexity, 6)
             2.0
         """
-        evaluator = engine.Evaluator(self._model, errors=errors)
+        evaluator = engine.Evaluator(self._model, errors=errors, threads=thread_count(threads))
         words = None if vocabulary is None else list(vocabulary)
         read_sources(evaluator, texts, lambda: None, Format(self.tokenization, errors, column, words, end_id))
-        return _evaluation(evaluator.finish())
+        return evaluation(evaluator.finish())
 
-    def perplexity_of(self, sentences: Iterable[Words], *, errors: str = "strict") -> Evaluation:
+    def perplexity_of(self, sentences: Iterable[Words], *, errors: str = "strict", threads: int = 0) -> Evaluation:
         """The same of sentences in memory.
 
         Args:
             sentences: each a str, to be tokenised, or a list of tokens.
             errors: as for :meth:`perplexity`.
+            threads: as for :meth:`perplexity`.
 
         Raises:
             TypeError: a sentence is neither.
             ValueError: as :meth:`perplexity`.
         """
-        return self.perplexity(Sentences(sentences), errors=errors)
+        return self.perplexity(Sentences(sentences), errors=errors, threads=threads)
 
     def quantize(self, bits: int = 8) -> Model:
         """A smaller model of nearly the same probabilities: each order has a list of ``2 ** bits`` of them.
@@ -354,7 +311,7 @@ class Model:
             >>> round(model.quantize(8).probability("b", "a"), 6)
             0.34
         """
-        return Model(self._model.quantize(integer("bits", bits, 2, 24)))
+        return Model(self._model.quantize(integer("bits", bits, 2, 24)), self.tokenization)
 
     def prune(self, threshold: float) -> Model:
         """The model without n-grams that it can do without, by Stolcke's entropy pruning.
@@ -375,7 +332,7 @@ class Model:
             >>> round(model.prune(10).probability("b", "a"), 6)  # nothing but words is left
             0.18
         """
-        return Model(self._model.prune(float(threshold)))
+        return Model(self._model.prune(float(threshold)), self.tokenization)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a file, counts and probabilities, that :func:`fastlm.ngram.load` maps into memory.
@@ -386,6 +343,9 @@ class Model:
             OSError: the file cannot be written.
         """
         self._model.save(os.fsencode(path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self, self._path, self.tokenization)
 
     def __repr__(self) -> str:
         n = sum(self._table.counts)
@@ -406,9 +366,3 @@ def _context(words: list[str]) -> list[str]:
     if END in words or BEGIN in words[1:]:
         raise ValueError(f"a context lies in one sentence: no {END!r}, {BEGIN!r} only as its first word; got {words!r}")
     return words
-
-
-def _evaluation(found: engine.Evaluation) -> Evaluation:
-    if found.tokens == 0:
-        raise ValueError("the text is empty: expected at least one line")
-    return Evaluation(found.tokens, found.sentences, found.unknown, found.log10_known, found.log10_unknown)

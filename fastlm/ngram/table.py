@@ -13,6 +13,7 @@ import numpy as np
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, choices, integer, thresholds, words_of
 from fastlm.ngram.inputs import Format, Texts, read_sources
+from fastlm.ngram.pickling import reduced
 from fastlm.ngram.tokenization import Tokenization
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Table:
     def __init__(self, table: engine.Table, tokenization: Tokenization | None = None) -> None:
         self._table = table
         self.tokenization = tokenization or Tokenization()
+        self._path: str | None = None  # of the file that it was loaded from
 
     @property
     def order(self) -> int:
@@ -356,6 +358,9 @@ class Table:
             OSError: the file cannot be written.
         """
         self._table.save(os.fsencode(path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self, self._path, self.tokenization)
 
     def __repr__(self) -> str:
         return f"<Table of order {self.order}: {self.tokens:,} tokens, {len(self):,} n-grams>"

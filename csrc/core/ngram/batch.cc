@@ -1,93 +1,159 @@
 #include "batch.h"
 
-#include <array>
-#include <stdexcept>
+#include "log10.h"
 
 namespace fastlm::ngram {
-namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+BatchScorer::BatchScorer()
+    : shorter_(kPiece + 1), longer_(kPiece + 1), searches_(kPiece + kLanes), p_(kPiece), known_(kPiece) {}
 
-// A sentence that is being scored.
-struct Lane {
-  size_t sentence;
-  std::span<const Word> words;
-  size_t next = 0;
-  int current = 0;
-  State states[2];
-  double total = 0;
-};
+void BatchScorer::score(const Model& model, std::span<const Word> words, std::span<const uint8_t> before, float* log10,
+                        uint8_t* order) {
+  model_ = &model;
+  mixes_ = model.unseen() == Unseen::kShorter;
+  last_.assign(model.order() + 1, {});
+  for (size_t i = 0; i < words.size(); i += kPiece)
+    score_piece(words.subspan(i, std::min(kPiece, words.size() - i)), before.data() + i, log10 + i, order + i);
+}
 
-}  // namespace
+void BatchScorer::score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order) {
+  const int highest = model_->order();
+  unigrams(words, order);
+  std::fill_n(known_.begin(), words.size(), 1.0f);
+  for (int n = 2; n <= highest; n++) {
+    std::swap(shorter_, longer_);
+    shorter_[0] = last_[n - 1], last_[n - 1] = shorter_[words.size()];
+    contexts(n, words, before, order);
+    if (n < highest)
+      ngrams<true>(n, order);
+    else
+      ngrams<false>(n, order);
+  }
+  if (!mixes_) {
+    const float unseen = model_->unseen() == Unseen::kUniform ? model_->uniform() : 0;
+    for (size_t i = 0; i < words.size(); i++)
+      if (order[i] <= std::min<int>(before[i], highest - 1)) p_[i] = unseen * known_[i];
+  }
+  for (size_t i = 0; i < words.size(); i++) log10[i] = fast_log10(p_[i]);
+}
 
-void append_ids(const Vocabulary& vocabulary, std::string_view text, std::vector<Word>& ids) {
-  const char *p = text.data(), *const end = p + text.size();
-  while (true) {
-    while (p < end && is_space(*p)) p++;
-    if (p == end) return;
-    const char* const begin = p;
-    while (p < end && !is_space(*p)) p++;
-    const Word word = vocabulary.find({begin, size_t(p - begin)});
-    if (word == kBegin || word == kEnd)
-      throw std::invalid_argument("'" + std::string(begin, p) +
-                                  "' is reserved for the bounds of a sentence; leave it out of '" + std::string(text) +
-                                  "'");
-    ids.push_back(word);
+void BatchScorer::unigrams(std::span<const Word> words, uint8_t* order) {
+  const Level& level = model_->table().trie().level(1);
+  const bool inner = model_->order() > 1;
+  for (size_t i = 0; i < words.size(); i++) {
+    order[i] = 1, p_[i] = model_->unigram(words[i]);
+    if (!inner) continue;
+    const Level::Entry entry = level.entry_without_count(words[i]);
+    longer_[i + 1] = {entry.children.begin, entry.children.end, entry.context};
   }
 }
 
-void score_ids(const Model& model, std::span<const std::span<const Word>> sentences, bool bos, bool eos,
-               std::span<double> totals) {
-  constexpr size_t kLanes = 16;
-  std::array<Lane, kLanes> lanes;
-  size_t open = 0, taken = 0;
-  const Word begin[] = {kBegin};
-  const State start = bos ? model.state_after(begin) : State();
-  const auto take = [&](Lane& lane) {
-    lane.sentence = taken, lane.words = sentences[taken++];
-    lane.next = 0, lane.current = 0, lane.total = 0, lane.states[0] = start;
-  };
-  while (open < kLanes && taken < sentences.size()) take(lanes[open++]);
-  while (open > 0)
-    for (size_t l = 0; l < open;) {
-      Lane& lane = lanes[l];
-      const bool ends = lane.next == lane.words.size();
-      if (!ends || eos) {
-        const Word word = ends ? kEnd : lane.words[lane.next];
-        State& after = lane.states[1 - lane.current];
-        lane.total += double(model.score(lane.states[lane.current], word, after).log10);
-        lane.current = 1 - lane.current, lane.next++;
-        if (!ends) model.prefetch(after);
-      }
-      if (!ends) {
-        l++;
-        continue;
-      }
-      totals[lane.sentence] = lane.total;
-      if (taken < sentences.size())
-        take(lane), l++;
-      else if (l != --open)
-        lane = lanes[open];
+// What the contexts of n - 1 words do with the words that were not seen after them, and which ones are to be searched.
+void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* before, const uint8_t* order) {
+  const Level& level = model_->table().trie().level(n);
+  const float absent = model_->absent();
+  const bool scales = mixes_ || model_->interpolates();
+  const auto ask = [&](size_t i) { level.prefetch(Range{shorter_[i].begin, shorter_[i].end}); };
+  for (size_t i = 0; i < std::min(kAhead, words.size()); i++) ask(i);
+  size_t size = 0;
+  for (size_t i = 0; i < words.size(); i++) {
+    if (i + kAhead < words.size()) ask(i + kAhead);
+    longer_[i + 1] = Context{};
+    if (before[i] < n - 1) continue;
+    const Context& context = shorter_[i];
+    if (context.number == Context::kAbsent) {
+      p_[i] *= absent;
+      continue;
     }
+    const Range range{context.begin, context.end};
+    const StoredWeights weights = model_->weights(n - 1, context.number, range);
+    if (!mixes_ && (before[i] == n - 1 || n == model_->order())) known_[i] = weights.unseen;
+    if (scales) p_[i] *= weights.unseen;
+    searches_[size] = {context.begin, context.end, words[i], uint32_t(i), weights.scale};
+    size += order[i] == n - 1 && range.size() > 0;
+  }
+  for (size_t lane = size; size > 0 && lane % kLanes != 0; lane++) searches_[lane] = searches_[size - 1];
+  size_ = size;
 }
 
-std::vector<double> score_texts(const Model& model, std::span<const std::string_view> texts, bool bos, bool eos,
-                                const Workers& workers) {
-  constexpr size_t kPiece = 256;
-  std::vector<double> totals(texts.size());
-  parallel((texts.size() + kPiece - 1) / kPiece, workers, [&](size_t piece) {
-    const size_t first = piece * kPiece, size = std::min(kPiece, texts.size() - first);
-    std::vector<Word> ids;
-    std::vector<size_t> ends;
-    for (size_t i = 0; i < size; i++) append_ids(model.vocabulary(), texts[first + i], ids), ends.push_back(ids.size());
-    std::vector<std::span<const Word>> sentences;
-    for (size_t i = 0; i < size; i++) {
-      const size_t begin = i ? ends[i - 1] : 0;
-      sentences.emplace_back(ids.data() + begin, ends[i] - begin);
+// To a few places each, by the words that lie apart, and asks for the memory of these.
+void BatchScorer::narrow(const Level& level, Search* searches) {
+  uint64_t at[kLanes], left[kLanes], most = 0;
+  for (size_t k = 0; k < kLanes; k++) {
+    const Range range{searches[k].begin, searches[k].end};
+    at[k] = range.begin / Level::kSample;
+    left[k] = level.narrows(range) ? (range.end - 1) / Level::kSample - at[k] + 1 : 0;
+    most = std::max(most, left[k]);
+  }
+  if (most == 0) return;
+  for (uint64_t step = most - 1; step > 0; step /= 2)
+    for (size_t k = 0; k < kLanes; k++) {
+      const uint64_t half = left[k] / 2;
+      at[k] += level.sample(at[k] + half) <= searches[k].word ? half : 0;
+      left[k] -= half;
     }
-    score_ids(model, sentences, bos, eos, std::span(totals).subspan(first, size));
+  for (size_t k = 0; k < kLanes; k++) {
+    auto& [begin, end, word, i, scale] = searches[k];
+    if (left[k] == 0) continue;
+    begin = std::max(begin, at[k] * Level::kSample), end = std::min(end, (at[k] + 1) * Level::kSample);
+    level.prefetch_records(begin, end);
+  }
+}
+
+template <bool kInner>
+void BatchScorer::ngrams(int n, uint8_t* order) {
+  const Level& level = model_->table().trie().level(n);
+  const bool narrows = level.shape().sampled;
+  for (size_t s = 0; narrows && s < size_; s += kLanes) narrow(level, searches_.data() + s);
+  for (size_t s = 0; s < size_; s += kLanes) {
+    Search* const searches = searches_.data() + s;
+    uint64_t at[kLanes], left[kLanes], most = 0;
+    for (size_t k = 0; k < kLanes; k++) {
+      at[k] = searches[k].begin, left[k] = searches[k].end - at[k];
+      most = std::max(most, left[k]);
+    }
+    for (uint64_t step = most - 1; step > 0; step /= 2)
+      for (size_t k = 0; k < kLanes; k++) {
+        const uint64_t half = left[k] / 2;
+        at[k] += level.word_of(at[k] + half) <= searches[k].word ? half : 0;
+        left[k] -= half;
+      }
+    for (size_t k = 0; k < std::min(kLanes, size_ - s); k++)
+      if (level.word_of(at[k]) == searches[k].word) found<kInner>(level, n, searches[k], at[k], order);
+  }
+}
+
+template <bool kInner>
+void BatchScorer::found(const Level& level, int n, const Search& search, uint64_t node, uint8_t* order) {
+  uint64_t count;
+  if constexpr (kInner) {
+    const Level::Entry entry = level.entry(node);
+    longer_[search.i + 1] = {entry.children.begin, entry.children.end, entry.context};
+    count = entry.count;
+  } else {
+    count = level.count(node);
+  }
+  float& p = p_[search.i];
+  p = model_->own(n, search.scale, count, node) + (model_->interpolates() ? p : 0);
+  order[search.i] = uint8_t(n);
+}
+
+void score_all(const Model& model, std::span<const Word> words, std::span<const uint8_t> before, float* log10,
+               uint8_t* order, const Workers& workers) {
+  constexpr size_t kTokens = 1 << 14;
+  parallel((words.size() + kTokens - 1) / kTokens, workers, [&](size_t piece) {
+    // the words before the piece are looked up once more
+    const size_t begin = piece * kTokens, size = std::min(kTokens, words.size() - begin);
+    const size_t lead = std::min<size_t>(begin, model.order() - 1);
+    std::vector<uint8_t> cut(before.begin() + begin - lead, before.begin() + begin + size);
+    for (size_t i = 0; i < std::min<size_t>(cut.size(), kMaxOrder); i++) cut[i] = std::min<size_t>(cut[i], i);
+    std::vector<float> scores(cut.size());
+    std::vector<uint8_t> orders(cut.size());
+    thread_local BatchScorer scorer;
+    scorer.score(model, words.subspan(begin - lead, cut.size()), cut, scores.data(), orders.data());
+    std::copy(scores.begin() + lead, scores.end(), log10 + begin);
+    std::copy(orders.begin() + lead, orders.end(), order + begin);
   });
-  return totals;
 }
 
 }  // namespace fastlm::ngram

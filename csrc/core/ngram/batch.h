@@ -1,25 +1,86 @@
-// Scores of many sentences at once.
+// Scores of many words at once, order by order: the words of a piece do not wait for one another.
+//
+// Whether an n-gram occurs depends on its first n - 1 words and on the last one, so all n-grams of a text are found in
+// one pass for each n, in which the memory of the next words is on its way while one is looked up.
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "model.h"
-#include "parallel.h"
 
 namespace fastlm::ngram {
 
-// Words between ASCII white space, as ids. Throws std::invalid_argument for <s> and </s>, which are bounds.
-void append_ids(const Vocabulary& vocabulary, std::string_view text, std::vector<Word>& ids);
+class BatchScorer {
+ public:
+  BatchScorer();
 
-// log10 P of each sentence, whose words are given; with <s> before the first and </s> behind the last, if so wanted.
-// Several sentences are worked on in turn, so that the memory that one waits for arrives while the others go on.
-void score_ids(const Model& model, std::span<const std::span<const Word>> sentences, bool bos, bool eos,
-               std::span<double> totals);
+  // For each word log10 P given the words before it in its sentence, and the order of the longest n-gram that occurs.
+  // before[i]: how many there are of these, of which order - 1 matter; words in front of all are taken as not there.
+  void score(const Model& model, std::span<const Word> words, std::span<const uint8_t> before, float* log10,
+             uint8_t* order);
 
-// The same of texts, on several threads.
-std::vector<double> score_texts(const Model& model, std::span<const std::string_view> texts, bool bos, bool eos,
-                                const Workers& workers);
+ private:
+  static constexpr size_t kPiece = 256;  // words of a piece: what is known of them stays in the nearest caches
+  static constexpr size_t kLanes = 8;    // searches that go on side by side
+
+  static constexpr size_t kAhead = 16;  // words between asking for memory and reading it
+
+  // What an n-gram is worth as a context of the next word.
+  struct Context {
+    static constexpr uint64_t kAbsent = ~uint64_t(0) - 1;  // it does not occur
+    uint64_t begin = 0, end = 0;
+    uint64_t number = kAbsent;
+  };
+  struct Search {
+    uint64_t begin, end;
+    Word word;
+    uint32_t i;
+    float scale;
+  };
+
+  void score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order);
+  void unigrams(std::span<const Word> words, uint8_t* order);
+  void contexts(int n, std::span<const Word> words, const uint8_t* before, const uint8_t* order);
+  static void narrow(const Level& level, Search* searches);
+  template <bool kInner>
+  void ngrams(int n, uint8_t* order);
+  template <bool kInner>
+  void found(const Level& level, int n, const Search& search, uint64_t node, uint8_t* order);
+
+  const Model* model_ = nullptr;  // of the call
+  bool mixes_ = false;
+  std::vector<Context> last_;              // of each order, where the piece before has ended
+  std::vector<Context> shorter_, longer_;  // after word i - 1: of the order before, and of this one
+  std::vector<Search> searches_;
+  size_t size_ = 0;  // of them
+  std::vector<float> p_, known_;
+};
+
+// The same by some threads.
+void score_all(const Model& model, std::span<const Word> words, std::span<const uint8_t> before, float* log10,
+               uint8_t* order, const Workers& workers);
+
+// Words one behind the other, as BatchScorer takes them.
+struct ScoredTokens {
+  std::vector<Word> words;
+  std::vector<uint8_t> before;
+
+  // The begin of a sentence, if it is there: a word of its own, which is not to be scored.
+  void begin(bool marked) {
+    behind_ = 0;
+    if (marked) add(kBegin);
+  }
+  void add(Word word) {
+    words.push_back(word), before.push_back(behind_);
+    behind_ += behind_ < kMaxOrder;
+  }
+  void keep_last(size_t size) {
+    words.erase(words.begin(), words.end() - size), before.erase(before.begin(), before.end() - size);
+  }
+
+ private:
+  uint8_t behind_ = 0;
+};
 
 }  // namespace fastlm::ngram

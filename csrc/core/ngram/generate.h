@@ -13,6 +13,7 @@ struct Sampling {
   double temperature = 1;  // of the distribution; 0: always the most probable word
   int64_t top_k = 0;       // among the k most probable words; 0: all
   uint64_t seed = 0;       // the same seed gives the same words
+  uint32_t sentence = 0;   // of several with the same seed
 };
 
 // Words after `start`, with kEnd last if the sentence ended by itself. Never <unk>. Throws std::invalid_argument where

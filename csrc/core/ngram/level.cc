@@ -5,8 +5,8 @@ namespace {
 
 constexpr int kMostTurns = 64;  // a search among them is a few comparisons in the nearest cache
 // Words apart are worth their memory where a range is that long, and an n-gram of the level above has so many children.
-constexpr uint64_t kLong = 64, kSomeChildren = 2, kManyChildren = 10;
-constexpr int kLineOfSamples = 16;  // words in a cache line
+constexpr uint64_t kLong = 64, kSomeChildren = 1, kManyChildren = 10;
+constexpr int kMostOfAWord = 48;  // bits of a record that had better be 64
 // What a count that lies apart costs: its bits, and more than them where it is often asked for, as it takes time.
 constexpr int kBitsApart = 256, kBitsApartAtEnd = 96;
 
@@ -37,6 +37,12 @@ int CountSizes::best_bits(int bits_apart) const {
   return best;
 }
 
+int CountSizes::most_bits() const {
+  int bits = int(sizes_.size()) - 1;
+  while (bits > 0 && sizes_[bits] == 0) bits--;
+  return bits;
+}
+
 LevelShape choose_shape(const LevelNeeds& needs) {
   LevelShape shape{.size = needs.size, .next = needs.next};
   if (needs.n > 1) shape.word_bits = bits_for(needs.vocabulary - 1);
@@ -51,6 +57,11 @@ LevelShape choose_shape(const LevelNeeds& needs) {
     shape.begin_bits =
         others + least <= kMostPackedBits ? least : std::min(bits_for(needs.next), kWholeRecord - others);
   }
+  // Most of a whole word is needed: its rest takes the large counts, which then need no second look.
+  const int used = int(shape.word_bits + shape.count_bits + shape.context_bits + shape.begin_bits);
+  if (needs.layout == Layout::kFast && needs.n > 1 && needs.next > 0 && used >= kMostOfAWord)
+    shape.count_bits = std::max<int>(shape.count_bits,
+                                     std::min(int(shape.count_bits) + kWholeRecord - used, needs.counts.most_bits()));
   const uint64_t children = needs.layout == Layout::kCompact ? kManyChildren : kSomeChildren;
   shape.sampled = needs.n > 1 && needs.longest_range > kLong && needs.size > children * needs.above;
   return shape;
@@ -64,65 +75,30 @@ Level::Level(const Sections& sections, int n)
       begin_{int(shape_.word_bits + shape_.count_bits + shape_.context_bits), int(shape_.begin_bits)},
       records_(find_section(sections, "records", n), shape_.bits()),
       samples_(find_section(sections, "samples", n)),
-      turns_(find_section(sections, "turns", n)),
+      word_mask_(word_.mask()),
       large_(sections, "large", n),
       contexts_(sections, "wide", n),
-      unary_(find_section(sections, "unary", n), find_section(sections, "unary_samples", n)) {}
+      unary_(find_section(sections, "unary", n), find_section(sections, "unary_samples", n)) {
+  index_turns(find_section(sections, "turns", n));
+}
 
-Range Level::children_of(uint64_t record, uint64_t i) const {
-  if (shape_.unary) {
-    const auto [begin, end] = unary_.range(i);
-    return {begin, end};
+void Level::index_turns(const Array& turns) {
+  constexpr int kBlocks = 10;  // bits of their number
+  for (uint64_t t = 0; t < turns.size(); t++) turns_.push_back(turns[t]);
+  turns_.push_back(~uint64_t(0));
+  turn_shift_ = std::max(0, int(std::bit_width(shape_.size)) - kBlocks);
+  uint32_t passed = 0;
+  for (uint64_t block = 0; block <= shape_.size >> turn_shift_; block++) {
+    while (turns_[passed] <= block << turn_shift_) passed++;
+    passed_.push_back(passed);
   }
-  if (begin_.bits == 0) return {0, 0};
-  uint64_t high = 0;  // turns at or before i
-  for (uint64_t size = turns_.size(); size > 0;) {
-    const uint64_t half = (size + 1) / 2;
-    high += turns_[high + half - 1] <= i ? half : 0;  // without a branch, which nobody could foretell
-    size -= half;
-  }
-  const uint64_t begin = high << begin_.bits | begin_.of(record);
-  while (high < turns_.size() && turns_[high] == i + 1) high++;
-  return {begin, high << begin_.bits | begin_.of(records_[i + 1])};
 }
 
 uint64_t Level::lower_bound(Range range, Word word) const {
   if (first()) return std::clamp<uint64_t>(word, range.begin, range.end);
-  // words ascend from 0 on: before it stand no more words than have lower numbers
-  range.end = std::min<uint64_t>(range.end, range.begin + word + 1);
-  uint64_t begin = range.begin, size = range.size();
-  if (shape_.sampled && size > 2 * kSample) {
-    // the last sample that is below the word
-    uint64_t at = (range.begin + kSample - 1) / kSample, left = (range.end + kSample - 1) / kSample - at;
-    while (left > 0) {
-      const uint64_t half = left / 2;
-      const bool below = samples_.as<Word>(at + half) < word;
-      at = below ? at + half + 1 : at;
-      left = below ? left - half - 1 : half;
-    }
-    begin = std::max(range.begin, at ? (at - 1) * kSample : 0);
-    size = std::min(range.end, at * kSample) - begin;
-  }
-  while (size > 0) {
-    const uint64_t half = size / 2;
-    const bool below = word_.of(records_[begin + half]) < word;
-    begin = below ? begin + half + 1 : begin;
-    size = below ? size - half - 1 : half;
-  }
-  return begin;
-}
-
-void Level::prefetch(Range range) const {
-  if (range.size() == 0) return;
-  if (shape_.sampled && range.size() > 2 * kSample) {
-    const uint64_t middle = (range.begin + range.end) / (2 * kSample);
-    __builtin_prefetch(samples_.data() + middle * sizeof(Word));
-    if (range.size() < 4 * kSample * kLineOfSamples) return;
-    __builtin_prefetch(samples_.data() + (range.begin / kSample + range.size() / (4 * kSample)) * sizeof(Word));
-    return;
-  }
-  records_.prefetch(range.begin);
-  records_.prefetch(range.end);
+  if (range.size() == 0) return range.begin;
+  const uint64_t at = last_not_above(range, word);
+  return at + (this->word(at) < word);
 }
 
 std::string Level::fault(bool last, bool whole) const {
@@ -141,7 +117,7 @@ std::string Level::fault(bool last, bool whole) const {
   if (!large_.valid(size(), whole)) return "large counts that do not match";
   if (shape_.implied && !contexts_.valid(size(), whole)) return "contexts that do not match";
   if (shape_.unary && !unary_.valid(size(), shape_.next, whole)) return "children that do not match the next order";
-  for (uint64_t t = 0; whole && t < turns_.size(); t++)
+  for (uint64_t t = 0; whole && t + 1 < turns_.size(); t++)
     if (turns_[t] > size() || (t > 0 && turns_[t] < turns_[t - 1])) return "children out of order";
   return whole ? fault_of_records() : "";
 }

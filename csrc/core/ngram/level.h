@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "records.h"
 #include "sparse.h"
@@ -44,6 +45,7 @@ class CountSizes {
   void add(const CountSizes& other);
   // Bits for the counts of a level, of which large ones take so many bits more each.
   int best_bits(int bits_apart) const;
+  int most_bits() const;  // for all of them
 
  private:
   std::array<uint64_t, 66> sizes_{};
@@ -89,11 +91,52 @@ class Level {
     return {count_of(record, i), shape_.implied ? implied_context(i, children) : context_.of(record), children};
   }
 
+  Entry entry_without_count(uint64_t i) const {
+    const uint64_t record = records_[i];
+    const Range children = children_of(record, i);
+    return {0, shape_.implied ? implied_context(i, children) : context_.of(record), children};
+  }
+
   // The first of a range, whose words ascend, that is not below a word.
   uint64_t lower_bound(Range range, Word word) const;
 
-  // Asks for the memory that a search in a range will read first.
-  void prefetch(Range range) const;
+  // The last of a range that is not above a word, or its first: where the word is, if it is there. For many words at
+  // once the two steps are apart, so that the memory of one can be on its way during the other: narrowed() to a few
+  // places, as words apart tell, and last_of() them. Of no empty range.
+  uint64_t last_not_above(Range range, Word word) const { return last_of(narrowed(range, word), word); }
+  Range narrowed(Range range, Word word) const {
+    if (!narrows(range)) return range;
+    uint64_t at = range.begin / kSample;  // words apart of which the first is held to be below
+    for (uint64_t left = (range.end - 1) / kSample - at + 1; left > 1;) {
+      const uint64_t half = left / 2;
+      at += sample(at + half) <= word ? half : 0;
+      left -= half;
+    }
+    return {std::max(range.begin, at * kSample), std::min(range.end, (at + 1) * kSample)};
+  }
+  bool narrows(Range range) const { return shape_.sampled && range.size() > kSample; }
+  uint64_t last_of(Range range, Word word) const {
+    uint64_t at = range.begin;
+    for (uint64_t left = range.size(); left > 1;) {
+      const uint64_t half = left / 2;
+      at += word_of(at + half) <= word ? half : 0;
+      left -= half;
+    }
+    return at;
+  }
+  Word sample(uint64_t k) const { return samples_.as<Word>(k); }                // word of n-gram k * kSample
+  Word word_of(uint64_t i) const { return Word(records_.at(i) & word_mask_); }  // of a level but the first
+
+  // Asks for the memory that a search in a range will read first, and that entry() will.
+  void prefetch(Range range) const {
+    if (range.size() == 0) return;
+    if (narrows(range)) return __builtin_prefetch(samples_.data() + (range.begin + range.end) / (2 * kSample) * 4);
+    prefetch_records(range.begin, range.end);
+  }
+  void prefetch_records(uint64_t begin, uint64_t end) const { records_.prefetch(begin), records_.prefetch(end - 1); }
+  void prefetch(uint64_t i) const {
+    if (shape_.unary) unary_.prefetch(i);
+  }
 
   // What is wrong with a level that came from a file, or nothing; whole: with every record too.
   std::string fault(bool last, bool whole) const;
@@ -107,14 +150,29 @@ class Level {
   uint64_t implied_context(uint64_t i, const Range& children) const {
     return children.size() == 0 ? 0 : children.size() <= kMostImplied ? kImplied : contexts_[i];
   }
-  Range children_of(uint64_t record, uint64_t i) const;
+  Range children_of(uint64_t record, uint64_t i) const {
+    if (shape_.unary) {
+      const auto [begin, end] = unary_.range(i);
+      return {begin, end};
+    }
+    if (begin_.bits == 0) return {0, 0};
+    uint64_t high = passed_[i >> turn_shift_];
+    while (turns_[high] <= i) high++;
+    const uint64_t begin = high << begin_.bits | begin_.of(record);
+    while (turns_[high] == i + 1) high++;
+    return {begin, high << begin_.bits | begin_.of(records_[i + 1])};
+  }
+  void index_turns(const Array& turns);
   std::string fault_of_records() const;
 
   LevelShape shape_;
   Field word_, count_, context_, begin_;
-  Records records_;         // one more than n-grams: it says where the last one's children end
-  Array samples_;           // words of n-gram 0, kSample, ...
-  Array turns_;             // n-grams at which the high bits of `begin` grow by one
+  Records records_;  // one more than n-grams: it says where the last one's children end
+  Array samples_;    // words of n-gram 0, kSample, ...
+  uint64_t word_mask_ = 0;
+  std::vector<uint64_t> turns_;   // n-grams at which the high bits of `begin` grow by one, and one that never comes
+  std::vector<uint32_t> passed_;  // turns at or before the first n-gram of each block of 2^turn_shift_
+  int turn_shift_ = 0;
   SparseNumbers large_;     // counts that do not fit into their records
   SparseNumbers contexts_;  // numbers of the contexts that have one, if most have none
   UnaryCounts unary_;

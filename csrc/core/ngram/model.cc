@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "log10.h"
 #include "trie_nodes.h"
 
 namespace fastlm::ngram {
@@ -43,6 +45,8 @@ Model::Model(Sections sections) : table_(std::move(sections)) {
     of.codebook = find_section(all, section_of("codebook", n));
   }
   unigrams_ = find_section(all, "unigrams");
+  ranks_ = std::make_shared<Ranks>();
+  forgets_ = unseen_ == Unseen::kShorter && absent_ == 1;
   keeps_probabilities_ = all.contains(section_of("values", order())) && order() > 1;
 }
 
@@ -78,13 +82,6 @@ std::optional<std::string> Model::fault(bool whole) const {
   return std::nullopt;
 }
 
-StoredWeights Model::weights(int n, const Level::Entry& entry) const {
-  if (entry.context == Level::kImplied) return implied_weights(n, entry.children);
-  StoredWeights weights;
-  std::memcpy(&weights, orders_[n - 1].contexts.data() + entry.context * sizeof weights, sizeof weights);
-  return weights;
-}
-
 StoredWeights Model::implied_weights(int n, const Range& children) const {
   const auto& discounts = orders_[n].exact;
   ByClass words{};
@@ -97,36 +94,91 @@ StoredWeights Model::implied_weights(int n, const Range& children) const {
   return {float(1 / total), float(freed / total)};
 }
 
+namespace {
+
+// Where the word is after the contexts of n words and more, if it is there: level n + 1 + k for lane k. The searches do
+// not wait for one another.
+template <int kLanes>
+void find_all(const Trie& trie, const State& state, int n, Word word, uint64_t* at) {
+  uint64_t left[kLanes], most = 0;
+  bool narrowed[kLanes], any = false;
+  for (int k = 0; k < kLanes; k++) {
+    const Range range = state.at[n + k - 1].children;
+    narrowed[k] = trie.level(n + 1 + k).narrows(range), any |= narrowed[k];
+    at[k] = narrowed[k] ? range.begin / Level::kSample : range.begin;
+    left[k] = narrowed[k] ? (range.end - 1) / Level::kSample - at[k] + 1 : 0;
+    most = std::max(most, left[k]);
+  }
+  if (any) {
+    for (uint64_t step = most - 1; step > 0; step /= 2)
+      for (int k = 0; k < kLanes; k++) {
+        if (!narrowed[k]) continue;
+        const uint64_t half = left[k] / 2;
+        at[k] += trie.level(n + 1 + k).sample(at[k] + half) <= word ? half : 0;
+        left[k] -= half;
+      }
+  }
+  most = 0;
+  for (int k = 0; k < kLanes; k++) {
+    const Range range = state.at[n + k - 1].children;
+    const uint64_t sample = at[k] * Level::kSample;
+    const uint64_t end = narrowed[k] ? std::min(range.end, sample + Level::kSample) : range.end;
+    if (narrowed[k]) at[k] = std::max(range.begin, sample);
+    left[k] = end - at[k];
+    most = std::max(most, left[k]);
+  }
+  for (uint64_t step = most ? most - 1 : 0; step > 0; step /= 2)
+    for (int k = 0; k < kLanes; k++) {
+      const uint64_t half = left[k] / 2;
+      at[k] += trie.level(n + 1 + k).word_of(at[k] + half) <= word ? half : 0;
+      left[k] -= half;
+    }
+}
+
+}  // namespace
+
+int Model::find_ends(const State& before, Word word, uint64_t* nodes) const {
+  constexpr int kLanes = 4;
+  const Trie& trie = table_.trie();
+  nodes[0] = word;
+  for (int n = 1; n <= before.length;) {
+    int lanes = 1;
+    if (n + kLanes - 1 <= before.length)
+      find_all<kLanes>(trie, before, n, word, nodes + n), lanes = kLanes;
+    else
+      find_all<1>(trie, before, n, word, nodes + n);
+    for (int k = 0; k < lanes; k++, n++)  // a longer n-gram can occur only if its ends do
+      if (before.at[n - 1].children.size() == 0 || trie.level(n + 1).word_of(nodes[n]) != word) return n;
+  }
+  return before.length + 1;
+}
+
 Score Model::score(const State& before, Word word, State& after) const {
   const Trie& trie = table_.trie();
-  float p = unigrams_.as<float>(word);
-  int order = 1;
   const int highest = trie.order();
-  after.history = std::min(before.history + 1, highest - 1);
-  uint64_t node = word;
-  for (;; order++) {  // a longer n-gram can occur only if its ends do
-    const Level& level = trie.level(order);
-    if (order < highest) {
-      const Level::Entry entry = level.entry(node);
-      after.at[order - 1] = {node, entry.children, weights(order, entry)};
-      if (order > 1) {
-        const StoredWeights& context = before.at[order - 2].weights;
-        p = own(order, context, entry.count, node) + (interpolates_ ? context.unseen * p : 0);
-      }
-    } else {
-      if (order > 1) {
-        const StoredWeights& context = before.at[order - 2].weights;
-        p = own(order, context, level.count(node), node) + (interpolates_ ? context.unseen * p : 0);
-      }
-      break;
-    }
-    if (order > before.length) break;
-    const Range range = before.at[order - 1].children;
-    const uint64_t at = trie.lower_bound(order + 1, range, word);
-    if (at >= range.end || trie.word(order + 1, at) != word) break;
-    node = at;
+  uint64_t nodes[kMaxOrder];
+  const int order = find_ends(before, word, nodes);
+  float p = unigrams_.as<float>(word);
+  if (highest > 1) {
+    const Level::Entry entry = trie.level(1).entry_without_count(word);
+    after.at[0] = {word, entry.children, weights(1, entry.context, entry.children)};
+    trie.level(2).prefetch(entry.children);
   }
-  after.length = std::min(order, highest - 1);
+  for (int n = 2; n <= order; n++) {
+    const Level& level = trie.level(n);
+    const uint64_t node = nodes[n - 1];
+    uint64_t count;
+    if (n < highest) {
+      const Level::Entry entry = level.entry(node);
+      trie.level(n + 1).prefetch(entry.children);
+      after.at[n - 1] = {node, entry.children, weights(n, entry.context, entry.children)};
+      count = entry.count;
+    } else {
+      count = level.count(node);
+    }
+    const StoredWeights& context = before.at[n - 2].weights;
+    p = own(n, context.scale, count, node) + (interpolates_ ? context.unseen * p : 0);
+  }
   if (order <= before.history) switch (unseen_) {
       case Unseen::kShorter:
         for (int n = order; n <= before.length; n++) p *= before.at[n - 1].weights.unseen;
@@ -138,7 +190,15 @@ Score Model::score(const State& before, Word word, State& after) const {
       case Unseen::kNothing:
         p = 0;
     }
-  return {std::log10(p), order};
+  after.length = std::min(order, highest - 1);
+  if (forgets_) {
+    const auto matters = [](const State::Context& c) { return c.children.size() > 0 || c.weights.unseen != 1; };
+    while (after.length > 0 && !matters(after.at[after.length - 1])) after.length--;
+    after.history = after.length;
+  } else {
+    after.history = std::min(before.history + 1, highest - 1);
+  }
+  return {fast_log10(p), order};
 }
 
 State Model::state_after(std::span<const Word> words) const {
@@ -150,6 +210,18 @@ State Model::state_after(std::span<const Word> words) const {
 
 void Model::prefetch(const State& state) const {
   for (int n = 1; n <= state.length; n++) table_.trie().level(n + 1).prefetch(state.at[n - 1].children);
+}
+
+const Model::Ranks& Model::ranks() const {
+  std::call_once(ranks_->once, [&] {
+    auto& [once, words, sums] = *ranks_;
+    words.resize(vocabulary().size()), sums.resize(words.size());
+    std::iota(words.begin(), words.end(), Word(0));
+    std::ranges::stable_sort(words, std::greater(), [&](Word word) { return unigram(word); });
+    double sum = 0;
+    for (Word word = 0; word < sums.size(); word++) sums[word] = sum += unigram(word);
+  });
+  return *ranks_;
 }
 
 void Model::distribution(const State& state, std::span<float> probabilities) const {
@@ -169,7 +241,7 @@ void Model::distribution(const State& state, std::span<float> probabilities) con
       for (float& p : probabilities) p *= weights.unseen;
     for (uint64_t c = range.begin; c < range.end; c++) {
       float& p = probabilities[trie.word(n + 1, c)];
-      p = own(n + 1, weights, trie.count(n + 1, c), c) + (interpolates_ ? p : 0);
+      p = own(n + 1, weights.scale, trie.count(n + 1, c), c) + (interpolates_ ? p : 0);
     }
   }
   for (int n = state.length; mixes && absent_ != 1 && n < state.history; n++)

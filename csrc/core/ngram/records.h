@@ -37,11 +37,14 @@ class Records {
   uint64_t bytes() const { return bytes_.bytes(); }
   const Array& array() const { return bytes_; }
 
-  uint64_t operator[](uint64_t i) const {
+  uint64_t operator[](uint64_t i) const { return at(i) & mask_; }
+
+  // With what follows it, above.
+  uint64_t at(uint64_t i) const {
     const uint64_t bit = i * bits_;
     uint64_t word;
     std::memcpy(&word, bytes_.data() + bit / 8, sizeof word);
-    return word >> bit % 8 & mask_;
+    return word >> bit % 8;
   }
 
   void prefetch(uint64_t i) const { __builtin_prefetch(bytes_.data() + i * bits_ / 8); }

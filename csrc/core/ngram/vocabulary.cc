@@ -3,8 +3,6 @@
 #include <bit>
 #include <stdexcept>
 
-#include "xxh64.h"
-
 namespace fastlm::ngram {
 namespace {
 
@@ -12,12 +10,17 @@ constexpr size_t kLeastSlots = 16;
 
 // The slot of a word in a table of a power of two slots, or the empty one where it belongs; npos if there is none.
 template <class Slots, class Text>
-size_t slot_of(const Slots& slots, std::string_view word, const Text& text) {
+size_t slot_of(const Slots& slots, std::string_view word, uint64_t hash, const Text& text) {
   const size_t mask = slots.size() - 1;
-  size_t slot = xxh64(word) & mask;
+  size_t slot = hash & mask;
   for (size_t tries = 0; tries <= mask; tries++, slot = (slot + 1) & mask)
     if (slots[slot] == 0 || text(Word(slots[slot] - 1)) == word) return slot;
   return std::string_view::npos;
+}
+
+template <class Slots, class Text>
+size_t slot_of(const Slots& slots, std::string_view word, const Text& text) {
+  return slot_of(slots, word, xxh64(word), text);
 }
 
 }  // namespace
@@ -60,8 +63,8 @@ Vocabulary::Vocabulary(size_t size, const std::function<std::string_view(Word)>&
   arrays_ = {array_of(characters), packed(ends), packed(slots)};
 }
 
-Word Vocabulary::find(std::string_view word) const {
-  const size_t slot = slot_of(arrays_.slots, word, [&](Word w) { return text(w); });
+Word Vocabulary::find(std::string_view word, uint64_t hash) const {
+  const size_t slot = slot_of(arrays_.slots, word, hash, [&](Word w) { return text(w); });
   const uint64_t found = slot == std::string_view::npos ? 0 : arrays_.slots[slot];
   return found ? Word(found - 1) : kUnknown;
 }

@@ -9,6 +9,7 @@
 
 #include "array.h"
 #include "word.h"
+#include "xxh64.h"
 
 namespace fastlm::ngram {
 
@@ -53,7 +54,14 @@ class Vocabulary {
     const size_t begin = word ? arrays_.ends[word - 1] : 0;
     return arrays_.characters.text().substr(begin, arrays_.ends[word] - begin);
   }
-  Word find(std::string_view text) const;  // kUnknown if it is not there
+  Word find(std::string_view text) const { return find(text, xxh64(text)); }  // kUnknown if it is not there
+  Word find(std::string_view text, uint64_t hash) const;
+  // The hash of a word that find() will be asked for, whose memory is on its way then.
+  uint64_t prepare(std::string_view text) const {
+    const uint64_t hash = xxh64(text);
+    __builtin_prefetch(arrays_.slots.data() + (hash & (arrays_.slots.size() - 1)) * arrays_.slots.width());
+    return hash;
+  }
   const Arrays& arrays() const { return arrays_; }
   // What is wrong with arrays that came from a file, or nothing.
   std::optional<std::string> fault() const;

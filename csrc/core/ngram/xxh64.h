@@ -64,8 +64,12 @@ class Xxh64 {
       hash = std::rotl(a, 1) + std::rotl(b, 7) + std::rotl(c, 12) + std::rotl(d, 18);
       for (uint64_t lane : lanes_) hash = merge(hash, lane);
     }
-    hash += size_;
-    const char *p = hold_, *end = hold_ + held_;
+    return finished(hash + size_, hold_, hold_ + held_);
+  }
+
+  // Of the bytes that do not fill a stripe.
+  static uint64_t finished(uint64_t hash, const char* p, const char* end) {
+    using namespace xxh64_detail;
     for (; end - p >= 8; p += 8) hash = std::rotl(hash ^ round(0, read<uint64_t>(p)), 27) * kPrime1 + kPrime4;
     if (end - p >= 4) {
       hash = std::rotl(hash ^ (read<uint32_t>(p) * kPrime1), 23) * kPrime2 + kPrime3;
@@ -77,9 +81,9 @@ class Xxh64 {
     return hash ^ (hash >> 32);
   }
 
- private:
   static constexpr size_t kStripe = 32;
 
+ private:
   void stripe(const char* p) {
     for (int i = 0; i < 4; i++) lanes_[i] = xxh64_detail::round(lanes_[i], xxh64_detail::read<uint64_t>(p + 8 * i));
   }
@@ -92,6 +96,10 @@ class Xxh64 {
 
 inline uint64_t xxh64(const void* data, size_t size, uint64_t seed = 0) {
   static_assert(std::endian::native == std::endian::little);
+  if (size < Xxh64::kStripe) {  // as most words
+    const char* p = static_cast<const char*>(data);
+    return Xxh64::finished(seed + xxh64_detail::kPrime5 + size, p, p + size);
+  }
   Xxh64 hash(seed);
   hash.add(data, size);
   return hash.digest();
