@@ -17,7 +17,7 @@ namespace fastlm::ngram {
 struct Field {
   int shift = 0, bits = 0;
 
-  uint64_t mask() const { return bits == 64 ? ~uint64_t(0) : (uint64_t(1) << bits) - 1; }
+  uint64_t mask() const { return unsigned(bits) >= 64 ? ~uint64_t(0) : (uint64_t(1) << bits) - 1; }  // any file's bits
   uint64_t of(uint64_t record) const { return record >> shift & mask(); }
 };
 
