@@ -103,7 +103,11 @@ class Level {
   // The last of a range that is not above a word, or its first: where the word is, if it is there. For many words at
   // once the two steps are apart, so that the memory of one can be on its way during the other: narrowed() to a few
   // places, as words apart tell, and last_of() them. Of no empty range.
-  uint64_t last_not_above(Range range, Word word) const { return last_of(narrowed(range, word), word); }
+  uint64_t last_not_above(Range range, Word word) const { return last_of(narrowed(possible(range, word), word), word); }
+  // Words ascend from 0 on: before a word stand no more than have lower numbers.
+  static Range possible(Range range, Word word) {
+    return {range.begin, std::min<uint64_t>(range.end, range.begin + word + 1)};
+  }
   Range narrowed(Range range, Word word) const {
     if (!narrows(range)) return range;
     uint64_t at = range.begin / kSample;  // words apart of which the first is held to be below

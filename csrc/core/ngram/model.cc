@@ -103,7 +103,7 @@ void find_all(const Trie& trie, const State& state, int n, Word word, uint64_t* 
   uint64_t left[kLanes], most = 0;
   bool narrowed[kLanes], any = false;
   for (int k = 0; k < kLanes; k++) {
-    const Range range = state.at[n + k - 1].children;
+    const Range range = Level::possible(state.at[n + k - 1].children, word);
     narrowed[k] = trie.level(n + 1 + k).narrows(range), any |= narrowed[k];
     at[k] = narrowed[k] ? range.begin / Level::kSample : range.begin;
     left[k] = narrowed[k] ? (range.end - 1) / Level::kSample - at[k] + 1 : 0;
@@ -120,7 +120,7 @@ void find_all(const Trie& trie, const State& state, int n, Word word, uint64_t* 
   }
   most = 0;
   for (int k = 0; k < kLanes; k++) {
-    const Range range = state.at[n + k - 1].children;
+    const Range range = Level::possible(state.at[n + k - 1].children, word);
     const uint64_t sample = at[k] * Level::kSample;
     const uint64_t end = narrowed[k] ? std::min(range.end, sample + Level::kSample) : range.end;
     if (narrowed[k]) at[k] = std::max(range.begin, sample);

@@ -92,7 +92,7 @@ class Model {
   // For a walk over all n-grams: what one is worth as a context; P of another one, given that context and P without its
   // first word.
   StoredWeights weights(int n, uint64_t node) const {
-    const Level::Entry entry = table_.trie().level(n).entry(node);
+    const Level::Entry entry = table_.trie().level(n).entry_without_count(node);
     return weights(n, entry.context, entry.children);
   }
   float probability(int n, uint64_t node, const StoredWeights& context, float shorter) const {
