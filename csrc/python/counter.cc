@@ -11,22 +11,14 @@ namespace {
 using ngram::Counter;
 using ngram::Evaluation;
 
-// The evaluator with the model that it refers to.
-struct Evaluator {
-  ModelPointer model;
-  ngram::Evaluator evaluator;
-  Evaluator(ModelPointer model, const std::string& errors, int threads)
-      : model(std::move(model)),
-        evaluator(*this->model, ngram::invalid_utf8_policy(errors), {.threads = threads, .poll = poll_signals}) {}
-};
+using Evaluator = Reading<ngram::Evaluator, ngram::Model>;
 
 // The table as a file, without ever being in memory; returns the bytes of temporary files.
 uint64_t count_to_file(Counter& counter, const std::string& path) {
   const Unlocked unlocked;
   ngram::FileSink file(path);
   const ngram::Counted counted = counter.count(false, poll_signals);
-  ngram::put_corpus(file, counted.corpus, counted.vocabulary);
-  ngram::write_trie(file, counted.levels);
+  ngram::write_table(file, counted.corpus, counted.vocabulary, counted.levels);
   file.finish();
   return counted.bytes_on_disk;
 }
@@ -44,8 +36,7 @@ uint64_t build(Counter& counter, const std::string& path, std::string smoothing,
   const auto& [corpus, vocabulary, levels, bytes_on_disk] = counted;
   if (counts) {
     ngram::FileSink table(*counts);
-    ngram::put_corpus(table, corpus, vocabulary);
-    ngram::write_trie(table, levels);
+    ngram::write_table(table, corpus, vocabulary, levels);
     table.finish();
   }
   ngram::Estimation estimation = arguments.of(vocabulary);
@@ -90,22 +81,14 @@ void add_counter(py::module_& m) {
            py::arg("compact"), py::arg("limit_vocabulary"), py::arg("interpolate_unigrams"), py::arg("vocabulary_pad"),
            py::arg("counts") = py::none());
 
-  py::class_<Evaluator>(m, "Evaluator")
-      .def(py::init<ModelPointer, const std::string&, int>(), py::arg("model"), py::kw_only(),
-           py::arg("errors") = "strict", py::arg("threads") = 1)
-      .def(
-          "begin", [](Evaluator& e, std::string source) { e.evaluator.begin(std::move(source)); }, py::arg("source"))
-      .def(
-          "add",
-          [](Evaluator& e, const py::bytes& block) {
-            const std::string_view text = block;
-            const Unlocked unlocked;
-            e.evaluator.add(text);
-          },
-          py::arg("block"))
+  add_reading<Evaluator>(m, "Evaluator")
+      .def(py::init([](ModelPointer model, const std::string& errors, int threads) {
+             return Evaluator(std::move(model), errors, ngram::Workers{.threads = threads, .poll = poll_signals});
+           }),
+           py::arg("model"), py::kw_only(), py::arg("errors") = "strict", py::arg("threads") = 1)
       .def("finish", [](Evaluator& e) {
         const Unlocked unlocked;
-        return e.evaluator.finish();
+        return e.reader.finish();
       });
 
   py::class_<Evaluation>(m, "Evaluation")

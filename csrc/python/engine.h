@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../core/ngram/model.h"
+#include "../core/ngram/utf8.h"
 
 namespace fastlm::python {
 
@@ -47,6 +48,33 @@ template <class T>
 py::array_t<T> to_numpy(std::vector<T>&& numbers) {
   const auto size = py::ssize_t(numbers.size());
   return to_numpy(std::move(numbers), {size});
+}
+
+// What reads a text that comes in blocks, with the table or model that it refers to.
+template <class Reader, class Held>
+struct Reading {
+  std::shared_ptr<const Held> held;
+  Reader reader;
+
+  template <class... More>
+  Reading(std::shared_ptr<const Held> held, const std::string& errors, More&&... more)
+      : held(std::move(held)), reader(*this->held, ngram::invalid_utf8_policy(errors), std::forward<More>(more)...) {}
+};
+
+// Its class, with begin and add.
+template <class R>
+py::class_<R> add_reading(py::module_& m, const char* name) {
+  return py::class_<R>(m, name)
+      .def(
+          "begin", [](R& r, std::string source) { r.reader.begin(std::move(source)); }, py::arg("source"))
+      .def(
+          "add",
+          [](R& r, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            r.reader.add(text);
+          },
+          py::arg("block"));
 }
 
 // How a model is estimated, as Python says it.

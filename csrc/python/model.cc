@@ -50,24 +50,13 @@ std::vector<Words> generate(const Model& model, const Words& start, int64_t max_
   return sentences;
 }
 
-// The scores with the model that they refer to.
-struct TokenScores {
-  ModelPointer model;
-  ngram::TokenScores scores;
-  TokenScores(ModelPointer model, const std::string& errors)
-      : model(std::move(model)), scores(*this->model, ngram::invalid_utf8_policy(errors)) {}
+using TokenScores = Reading<ngram::TokenScores, Model>;
 
-  void add(const py::bytes& block) {
-    const std::string_view text = block;
-    const Unlocked unlocked;
-    scores.add(text);
-  }
-  py::tuple finish() {
-    scores.finish();
-    return py::make_tuple(to_numpy(std::move(scores.log10())), to_numpy(std::move(scores.unknown())),
-                          scores.sentences());
-  }
-};
+py::tuple finish(TokenScores& s) {
+  s.reader.finish();
+  return py::make_tuple(to_numpy(std::move(s.reader.log10())), to_numpy(std::move(s.reader.unknown())),
+                        s.reader.sentences());
+}
 
 py::object load(const std::string& path, bool verify) {
   auto loaded = [&] {
@@ -123,12 +112,9 @@ void add_model(py::module_& m) {
             ngram::save(model, path);
           },
           py::arg("path"));
-  py::class_<TokenScores>(m, "TokenScores")
+  add_reading<TokenScores>(m, "TokenScores")
       .def(py::init<ModelPointer, const std::string&>(), py::arg("model"), py::kw_only(), py::arg("errors") = "strict")
-      .def(
-          "begin", [](TokenScores& s, std::string source) { s.scores.begin(std::move(source)); }, py::arg("source"))
-      .def("add", &TokenScores::add, py::arg("block"))
-      .def("finish", &TokenScores::finish);
+      .def("finish", finish);
   m.def(
       "merge",
       [](const std::vector<ModelPointer>& models, const std::vector<double>& weights) {

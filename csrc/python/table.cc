@@ -70,13 +70,7 @@ auto ngrams(const Table& table, int n, uint64_t begin, uint64_t end) {
   return py::make_tuple(to_numpy(std::move(words), {rows, n}), to_numpy(std::move(counts)));
 }
 
-// The search with the table that it refers to.
-struct DeltaSearch {
-  TablePointer table;
-  ngram::DeltaSearch search;
-  DeltaSearch(TablePointer table, const std::string& errors)
-      : table(std::move(table)), search(*this->table, ngram::invalid_utf8_policy(errors)) {}
-};
+using DeltaSearch = Reading<ngram::DeltaSearch, Table>;
 
 // Numbers and counts of the k most frequent n-grams of order n; of equals, the first.
 auto most_common(const Table& table, int n, uint64_t k) {
@@ -188,22 +182,11 @@ void add_table(py::module_& m) {
           },
           py::arg("path"));
 
-  py::class_<DeltaSearch>(m, "DeltaSearch")
-      .def(py::init<std::shared_ptr<Table>, const std::string&>(), py::arg("table"), py::kw_only(),
-           py::arg("errors") = "strict")
-      .def(
-          "begin", [](DeltaSearch& s, std::string source) { s.search.begin(std::move(source)); }, py::arg("source"))
-      .def(
-          "add",
-          [](DeltaSearch& s, const py::bytes& block) {
-            const std::string_view text = block;
-            const Unlocked unlocked;
-            s.search.add(text);
-          },
-          py::arg("block"))
+  add_reading<DeltaSearch>(m, "DeltaSearch")
+      .def(py::init<TablePointer, const std::string&>(), py::arg("table"), py::kw_only(), py::arg("errors") = "strict")
       .def("finish", [](DeltaSearch& s) {
         const Unlocked unlocked;
-        return s.search.finish();
+        return s.reader.finish();
       });
 }
 

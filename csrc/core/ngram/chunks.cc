@@ -1,49 +1,9 @@
 #include "chunks.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
-#include "errors.h"
-
 namespace fastlm::ngram {
-
-TemporaryFile::TemporaryFile(std::string folder) : folder_(std::move(folder)) {
-  if (folder_.empty()) {
-    const char* chosen = std::getenv("TMPDIR");
-    folder_ = chosen && *chosen ? chosen : "/tmp";
-  }
-  std::string path = folder_ + "/fastlm-XXXXXX";
-  fd_ = ::mkostemp(path.data(), O_CLOEXEC);
-  if (fd_ < 0) fail();
-  ::unlink(path.c_str());
-}
-
-TemporaryFile::~TemporaryFile() { ::close(fd_); }
-
-void TemporaryFile::fail() const { throw FileError(folder_); }
-
-void TemporaryFile::write(const void* data, size_t bytes, uint64_t at) {
-  for (auto* p = static_cast<const char*>(data); bytes > 0;) {
-    const ssize_t written = ::pwrite(fd_, p, std::min<size_t>(bytes, 1 << 30), off_t(at));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail();
-    p += written, bytes -= size_t(written), at += uint64_t(written);
-  }
-}
-
-void TemporaryFile::read(void* data, size_t bytes, uint64_t at) const {
-  for (auto* p = static_cast<char*>(data); bytes > 0;) {
-    const ssize_t got = ::pread(fd_, p, std::min<size_t>(bytes, 1 << 30), off_t(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got == 0) errno = EIO;
-    if (got <= 0) fail();
-    p += got, bytes -= size_t(got), at += uint64_t(got);
-  }
-}
 
 Chunk ChunkStore::add(const std::vector<std::byte>& bytes) {
   uint64_t at;

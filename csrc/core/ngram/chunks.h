@@ -10,25 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "temporary_file.h"
+
 namespace fastlm::ngram {
-
-// A file without a name, which vanishes with its process.
-class TemporaryFile {
- public:
-  // folder: empty: $TMPDIR, or /tmp.
-  explicit TemporaryFile(std::string folder);
-  ~TemporaryFile();
-  TemporaryFile(const TemporaryFile&) = delete;
-
-  void write(const void* data, size_t bytes, uint64_t at);
-  void read(void* data, size_t bytes, uint64_t at) const;
-
- private:
-  [[noreturn]] void fail() const;
-
-  std::string folder_;
-  int fd_ = -1;
-};
 
 struct Chunk {
   uint64_t at = 0, bytes = 0;

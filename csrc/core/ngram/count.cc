@@ -155,36 +155,23 @@ class PlaceReader {
 
 // N-grams that are all the same, without a need to sort.
 Piece count_same(const Tokens& tokens, const NgramRange& range, int order, ChunkStore& store, SharedLengths* shared) {
-  Piece piece;
-  std::vector<uint64_t> places;
-  std::vector<std::byte> walk;
   std::vector<Word> ngram = range.prefix;
   ngram.push_back(range.low);
+  const auto word = [&](int n) { return ngram[n]; };
   const int length = int(ngram.size());
-  OpenNodes open(order);
+  PieceWriter writer(order, shared);
+  std::vector<uint64_t> places;
+  bool first = true;
   tokens.scan(order, [&](const Word* words, uint64_t at, uint64_t size) {
     for (uint64_t i = 0; i < size; i++) {
       if (at + i + length > tokens.size() || !range.holds(words + i)) continue;
-      const int common = piece.places++ ? length : 0;
-      open.advance(common, length, [&](int n) { return ngram[n]; });
-      if (!shared) continue;
-      if (common)
-        shared->set(at + i, common);
-      else
-        piece.first_place = at + i;
-      places.push_back(at + i);
-      if (SharedLengths::fits_half(order)) {
-        walk.push_back(std::byte(common << 4 | length));
-      } else {
-        walk.push_back(std::byte(common)), walk.push_back(std::byte(length));
-      }
+      writer.add(at + i, first ? 0 : length, length, word);
+      first = false;
+      if (shared) places.push_back(at + i);
     }
   });
-  open.close(0);
-  if (ngram[0] == kBegin) piece.begun_end = piece.places;
-  for (const auto& bytes : open.bytes()) piece.nodes.push_back(store.add(bytes));
-  piece.sizes = open.sizes(), piece.walk = store.add(walk), piece.sorted = store.add(bytes_of(places));
-  piece.first = piece.last = ngram;
+  Piece piece = writer.finish(store, length, word);
+  piece.sorted = store.add(bytes_of(places));
   return piece;
 }
 
@@ -203,8 +190,8 @@ std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkSt
   SharedLengths lengths;
   if (job.adjusted) lengths = SharedLengths(tokens.size(), job.order);
   SharedLengths* const shared = job.adjusted ? &lengths : nullptr;
-  const uint64_t most =
-      job.most_places ? job.most_places : (memory - fixed) / (bytes_a_place(job.order) + kNodesAPlace);
+  const uint64_t fits = (memory - fixed) / (bytes_a_place(job.order) + kNodesAPlace);
+  const uint64_t most = std::min<uint64_t>(job.most_places ? job.most_places : fits, UINT32_MAX / job.order);  // rows
   std::vector<Piece> pieces;
   for (const NgramRange& range : divide(tokens, job.vocabulary, job.order, most)) {
     if (workers.poll) workers.poll();
@@ -240,13 +227,14 @@ std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkSt
   return pieces;
 }
 
-}  // namespace
-
+// What a corpus takes if it is sorted at once.
 uint64_t memory_at_once(uint64_t tokens, const CountJob& job) {
   const uint64_t place = tokens <= UINT32_MAX ? sizeof(uint32_t) : sizeof(uint64_t);
   return tokens * place + (job.adjusted ? SharedLengths::bytes_for(tokens, job.order) : 0) + (tokens / 16) * 16 +
          job.vocabulary * 3 * sizeof(uint64_t) + kChunksInMemory;
 }
+
+}  // namespace
 
 NodeLevels count_ngrams(Tokens& tokens, const CountJob& job, const Workers& workers, uint64_t* disk) {
   const uint64_t size = tokens.size(), on_disk = tokens.bytes_on_disk();

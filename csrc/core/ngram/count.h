@@ -18,9 +18,6 @@ struct CountJob {
   uint64_t most_places = 0;  // of a batch, less than the memory allows; 0: what it allows
 };
 
-// What a corpus takes if it is sorted at once.
-uint64_t memory_at_once(uint64_t tokens, const CountJob& job);
-
 // Positions are sorted by the words that stand there; then one scan sees every n-gram of every order in its place in
 // the trie, equal ones together. Positions are dealt into buckets by their first word, which are sorted in parallel.
 //

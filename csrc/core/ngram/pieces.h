@@ -99,43 +99,92 @@ class OpenNodes {
   int open_ = 0;
 };
 
+// What each place has in a walk through a piece: a byte, or two for orders that need them.
+class Walk {
+ public:
+  struct Step {
+    int common, length;
+  };
+
+  static void put(std::vector<std::byte>& bytes, int order, Step step) {
+    if (SharedLengths::fits_half(order)) {
+      bytes.push_back(std::byte(step.common << 4 | step.length));
+    } else {
+      bytes.push_back(std::byte(step.common)), bytes.push_back(std::byte(step.length));
+    }
+  }
+
+  Walk(const ChunkStore& store, const Chunk& chunk, int order)
+      : reader_(store, chunk), half_(SharedLengths::fits_half(order)) {}
+  Step next() {
+    reader_.more();
+    const int byte = int(reader_.next());
+    return half_ ? Step{byte >> 4, byte & 15} : Step{byte, int(reader_.next())};
+  }
+
+ private:
+  ChunkReader reader_;
+  bool half_;
+};
+
+// Takes places in their order.
+class PieceWriter {
+ public:
+  PieceWriter(int order, SharedLengths* shared) : order_(order), shared_(shared), open_(order) {}
+
+  // One of the corpus, whose n-gram has so many words, and shares some with the one before; word(n): its n-th one.
+  template <class WordOf>
+  void add(uint64_t place, int common, int length, WordOf&& word) {
+    open_.advance(common, length, word);
+    if (piece_.places == 0) piece_.first_place = place, piece_.first = ngram(length, word);
+    if (word(0) == kBegin) {
+      if (piece_.begun_end == 0) piece_.begun = piece_.places;
+      piece_.begun_end = piece_.places + 1;
+    }
+    if (shared_) {
+      if (piece_.places > 0) shared_->set(place, common);
+      Walk::put(walk_, order_, {common, length});
+    }
+    piece_.places++;
+  }
+
+  // word, length: of the last n-gram.
+  template <class WordOf>
+  Piece finish(ChunkStore& store, int length, WordOf&& word) {
+    piece_.last = ngram(length, word);
+    open_.close(0);
+    for (const auto& bytes : open_.bytes()) piece_.nodes.push_back(store.add(bytes));
+    piece_.sizes = open_.sizes(), piece_.walk = store.add(walk_);
+    return std::move(piece_);
+  }
+
+ private:
+  template <class WordOf>
+  static std::vector<Word> ngram(int length, WordOf&& word) {
+    std::vector<Word> words;
+    for (int n = 0; n < length; n++) words.push_back(word(n));
+    return words;
+  }
+
+  int order_;
+  SharedLengths* shared_;
+  OpenNodes open_;
+  Piece piece_;
+  std::vector<std::byte> walk_;
+};
+
 template <class Place, class PlaceOf>
 Piece count_sorted(const Ngrams& ngrams, std::span<const Place> places, ChunkStore& store, SharedLengths* shared,
                    PlaceOf&& place_of) {
-  Piece piece;
-  piece.places = places.size();
-  if (places.empty()) return piece;
-  OpenNodes open(ngrams.order());
-  std::vector<std::byte> walk;
+  if (places.empty()) return {};
+  PieceWriter writer(ngrams.order(), shared);
   for (size_t i = 0; i < places.size(); i++) {
     ngrams.prefetch(places, i);
     const Place at = places[i];
-    const int common = i ? ngrams.common_length(places[i - 1], at) : 0, length = ngrams.length(at);
-    open.advance(common, length, [&](int n) { return ngrams.word(at, n); });
-    if (ngrams.word(at, 0) == kBegin) {
-      if (piece.begun_end == 0) piece.begun = i;
-      piece.begun_end = i + 1;
-    }
-    if (!shared) continue;
-    if (i) shared->set(place_of(i), common);
-    if (SharedLengths::fits_half(ngrams.order())) {
-      walk.push_back(std::byte(common << 4 | length));
-    } else {
-      walk.push_back(std::byte(common)), walk.push_back(std::byte(length));
-    }
+    const int common = i ? ngrams.common_length(places[i - 1], at) : 0;
+    writer.add(place_of(i), common, ngrams.length(at), [&](int n) { return ngrams.word(at, n); });
   }
-  open.close(0);
-  for (const auto& bytes : open.bytes()) piece.nodes.push_back(store.add(bytes));
-  piece.sizes = open.sizes();
-  piece.walk = store.add(walk);
-  piece.first_place = place_of(0);
-  const auto words = [&](Place at) {
-    std::vector<Word> words;
-    for (int n = 0; n < ngrams.length(at); n++) words.push_back(ngrams.word(at, n));
-    return words;
-  };
-  piece.first = words(places.front()), piece.last = words(places.back());
-  return piece;
+  return writer.finish(store, ngrams.length(places.back()), [&](int n) { return ngrams.word(places.back(), n); });
 }
 
 template <class PlaceOf>
@@ -143,13 +192,10 @@ void adjust_counts(Piece& piece, int order, ChunkStore& store, const SharedLengt
   if (piece.places == 0) return;
   std::vector<uint64_t> open(order);
   std::vector<std::vector<std::byte>> bytes(order);
-  ChunkReader walk(store, piece.walk);
-  const bool half = SharedLengths::fits_half(order);
+  Walk walk(store, piece.walk, order);
   int before = 0;
   for (uint64_t i = 0; i < piece.places; i++) {
-    walk.more();
-    const int byte = int(walk.next());
-    const int common = half ? byte >> 4 : byte, length = half ? byte & 15 : int(walk.next());
+    const auto [common, length] = walk.next();
     for (int n = common; n < before; n++) put_varint(bytes[n], open[n]), open[n] = 0;
     before = length;
     const uint64_t place = place_of(i, shared);

@@ -48,10 +48,14 @@ std::optional<std::string> Table::fault(bool whole) const {
   return trie_.fault(whole);
 }
 
-Table make_table(const Corpus& corpus, const Vocabulary& vocabulary, const NodeLevels& levels) {
-  MemorySink sink;
+void write_table(SectionSink& sink, const Corpus& corpus, const Vocabulary& vocabulary, const NodeLevels& levels) {
   put_corpus(sink, corpus, vocabulary);
   write_trie(sink, levels);
+}
+
+Table make_table(const Corpus& corpus, const Vocabulary& vocabulary, const NodeLevels& levels) {
+  MemorySink sink;
+  write_table(sink, corpus, vocabulary, levels);
   return Table(sink.finish());
 }
 

@@ -40,6 +40,7 @@ class Table {
   Trie trie_;
 };
 
+void write_table(SectionSink& sink, const Corpus& corpus, const Vocabulary& vocabulary, const NodeLevels& levels);
 Table make_table(const Corpus& corpus, const Vocabulary& vocabulary, const NodeLevels& levels);
 
 }  // namespace fastlm::ngram

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "temporary_file.h"
+#include "../temporary_file.h"
 
 namespace fastlm::ngram::arpa {
 

@@ -8,9 +8,9 @@
 #include <climits>
 #include <filesystem>
 
-#include "../errors.h"
+#include "errors.h"
 
-namespace fastlm::ngram::arpa {
+namespace fastlm::ngram {
 
 TemporaryFile::TemporaryFile(std::string folder) : folder_(std::move(folder)) {
   if (folder_.empty()) {
@@ -29,13 +29,13 @@ TemporaryFile::TemporaryFile(std::string folder) : folder_(std::move(folder)) {
 
 TemporaryFile::~TemporaryFile() { ::close(fd_); }
 
-void TemporaryFile::append(const void* data, size_t bytes) {
+void TemporaryFile::write(const void* data, size_t bytes, uint64_t offset) {
   const char* p = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t written = ::pwrite(fd_, p, std::min<size_t>(bytes, INT_MAX), off_t(size_));
+    const ssize_t written = ::pwrite(fd_, p, std::min<size_t>(bytes, INT_MAX), off_t(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw FileError(folder_);
-    p += written, bytes -= size_t(written), size_ += uint64_t(written);
+    p += written, bytes -= size_t(written), offset += uint64_t(written);
   }
 }
 
@@ -50,4 +50,4 @@ void TemporaryFile::read(void* data, size_t bytes, uint64_t offset) const {
   }
 }
 
-}  // namespace fastlm::ngram::arpa
+}  // namespace fastlm::ngram
