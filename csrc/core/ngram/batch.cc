@@ -5,7 +5,12 @@
 namespace fastlm::ngram {
 
 BatchScorer::BatchScorer()
-    : shorter_(kPiece + 1), longer_(kPiece + 1), searches_(kPiece + kLanes), p_(kPiece), known_(kPiece) {}
+    : shorter_(kPiece + 1),
+      longer_(kPiece + 1),
+      searches_(kPiece + kLanes),
+      probes_(kPiece + 1),
+      p_(kPiece),
+      known_(kPiece) {}
 
 void BatchScorer::score(const Model& model, std::span<const Word> words, std::span<const uint8_t> before, float* log10,
                         uint8_t* order) {
@@ -16,7 +21,8 @@ void BatchScorer::score(const Model& model, std::span<const Word> words, std::sp
     score_piece(words.subspan(i, std::min(kPiece, words.size() - i)), before.data() + i, log10 + i, order + i);
 }
 
-void BatchScorer::score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order) {
+FASTLM_CLONED void BatchScorer::score_piece(std::span<const Word> words, const uint8_t* before, float* log10,
+                                            uint8_t* order) {
   const int highest = model_->order();
   unigrams(words, order);
   std::fill_n(known_.begin(), words.size(), 1.0f);
@@ -24,10 +30,11 @@ void BatchScorer::score_piece(std::span<const Word> words, const uint8_t* before
     std::swap(shorter_, longer_);
     shorter_[0] = last_[n - 1], last_[n - 1] = shorter_[words.size()];
     contexts(n, words, before, order);
+    const Level& level = model_->table().trie().level(n);
     if (n < highest)
-      ngrams<true>(n, order);
+      probe<true>(level, n, order), search<true>(level, n, order);
     else
-      ngrams<false>(n, order);
+      probe<false>(level, n, order), search<false>(level, n, order);
   }
   if (!mixes_) {
     const float unseen = model_->unseen() == Unseen::kUniform ? model_->uniform() : 0;
@@ -51,11 +58,13 @@ void BatchScorer::unigrams(std::span<const Word> words, uint8_t* order) {
 // What the contexts of n - 1 words do with the words that were not seen after them, and which ones are to be searched.
 void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* before, const uint8_t* order) {
   const Level& level = model_->table().trie().level(n);
+  const WordIndex& index = level.index();
   const float absent = model_->absent();
   const bool scales = mixes_ || model_->interpolates();
   const auto ask = [&](size_t i) { level.prefetch(Range{shorter_[i].begin, shorter_[i].end}); };
   for (size_t i = 0; i < std::min(kAhead, words.size()); i++) ask(i);
-  size_t size = 0;
+  Search* wanted = searches_.data();
+  Probe* probe = probes_.data();
   for (size_t i = 0; i < words.size(); i++) {
     if (i + kAhead < words.size()) ask(i + kAhead);
     longer_[i + 1] = Context{};
@@ -69,18 +78,26 @@ void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* be
     const StoredWeights weights = model_->weights(n - 1, context.number, range);
     if (!mixes_ && (before[i] == n - 1 || n == model_->order())) known_[i] = weights.unseen;
     if (scales) p_[i] *= weights.unseen;
-    searches_[size] = {context.begin, context.end, words[i], uint32_t(i), weights.scale};
-    size += order[i] == n - 1 && range.size() > 0;
+    if (order[i] < n - 1 || range.size() == 0) continue;
+    const Search search{range, words[i], uint32_t(i), weights.scale};
+    if (!index.holds(range)) {
+      *wanted++ = search;
+      continue;
+    }
+    const uint64_t slot = WordIndex::home(range, words[i]);
+    index.prefetch(slot);
+    *probe++ = {search, slot, range.end};
   }
-  for (size_t lane = size; size > 0 && lane % kLanes != 0; lane++) searches_[lane] = searches_[size - 1];
-  size_ = size;
+  searching_ = wanted - searches_.data(), probing_ = probe - probes_.data();
+  for (size_t lane = searching_; searching_ > 0 && lane % kLanes != 0; lane++)
+    searches_[lane] = searches_[searching_ - 1];
 }
 
 // To a few places each, by the words that lie apart, and asks for the memory of these.
 void BatchScorer::narrow(const Level& level, Search* searches) {
   uint64_t at[kLanes], left[kLanes], most = 0;
   for (size_t k = 0; k < kLanes; k++) {
-    const Range range{searches[k].begin, searches[k].end};
+    const Range range = searches[k].range;
     at[k] = range.begin / Level::kSample;
     left[k] = level.narrows(range) ? (range.end - 1) / Level::kSample - at[k] + 1 : 0;
     most = std::max(most, left[k]);
@@ -93,23 +110,40 @@ void BatchScorer::narrow(const Level& level, Search* searches) {
       left[k] -= half;
     }
   for (size_t k = 0; k < kLanes; k++) {
-    auto& [begin, end, word, i, scale] = searches[k];
     if (left[k] == 0) continue;
+    auto& [begin, end] = searches[k].range;
     begin = std::max(begin, at[k] * Level::kSample), end = std::min(end, (at[k] + 1) * Level::kSample);
     level.prefetch_records(begin, end);
   }
 }
 
 template <bool kInner>
-void BatchScorer::ngrams(int n, uint8_t* order) {
-  const Level& level = model_->table().trie().level(n);
+void BatchScorer::probe(const Level& level, int n, uint8_t* order) {
+  const WordIndex& index = level.index();
+  size_t size = 0;
+  for (size_t s = 0; s < probing_; s++) {
+    Probe& probe = probes_[s];
+    const auto& [range, word, i, scale] = probe.search;
+    probe.at = index.next(range, word, probe.slot);
+    level.prefetch_records(probe.at, probe.at + 1);
+    probes_[size] = probe, size += probe.at != range.end;
+  }
+  for (size_t s = 0; s < size; s++) {
+    auto& [search, slot, at] = probes_[s];
+    while (at != search.range.end && level.word_of(at) != search.word) at = index.next(search.range, search.word, slot);
+    if (at != search.range.end) found<kInner>(level, n, search, at, order);
+  }
+}
+
+template <bool kInner>
+void BatchScorer::search(const Level& level, int n, uint8_t* order) {
   const bool narrows = level.shape().sampled;
-  for (size_t s = 0; narrows && s < size_; s += kLanes) narrow(level, searches_.data() + s);
-  for (size_t s = 0; s < size_; s += kLanes) {
+  for (size_t s = 0; narrows && s < searching_; s += kLanes) narrow(level, searches_.data() + s);
+  for (size_t s = 0; s < searching_; s += kLanes) {
     Search* const searches = searches_.data() + s;
     uint64_t at[kLanes], left[kLanes], most = 0;
     for (size_t k = 0; k < kLanes; k++) {
-      at[k] = searches[k].begin, left[k] = searches[k].end - at[k];
+      at[k] = searches[k].range.begin, left[k] = searches[k].range.size();
       most = std::max(most, left[k]);
     }
     for (uint64_t step = most - 1; step > 0; step /= 2)
@@ -118,7 +152,7 @@ void BatchScorer::ngrams(int n, uint8_t* order) {
         at[k] += level.word_of(at[k] + half) <= searches[k].word ? half : 0;
         left[k] -= half;
       }
-    for (size_t k = 0; k < std::min(kLanes, size_ - s); k++)
+    for (size_t k = 0; k < std::min(kLanes, searching_ - s); k++)
       if (level.word_of(at[k]) == searches[k].word) found<kInner>(level, n, searches[k], at[k], order);
   }
 }

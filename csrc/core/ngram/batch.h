@@ -1,12 +1,14 @@
 // Scores of many words at once, order by order: the words of a piece do not wait for one another.
 //
 // Whether an n-gram occurs depends on its first n - 1 words and on the last one, so all n-grams of a text are found in
-// one pass for each n, in which the memory of the next words is on its way while one is looked up.
+// one pass for each n, in which the memory of the next words is on its way while one is looked up: of long ranges first
+// the slots of their index, then what these point to; of the others the words themselves.
 #pragma once
 
 #include <span>
 #include <vector>
 
+#include "clones.h"
 #include "model.h"
 
 namespace fastlm::ngram {
@@ -21,7 +23,7 @@ class BatchScorer {
              uint8_t* order);
 
  private:
-  static constexpr size_t kPiece = 256;  // words of a piece: what is known of them stays in the nearest caches
+  static constexpr size_t kPiece = 128;  // words of a piece: what is known of them stays in the nearest caches
   static constexpr size_t kLanes = 8;    // searches that go on side by side
 
   static constexpr size_t kAhead = 16;  // words between asking for memory and reading it
@@ -33,18 +35,24 @@ class BatchScorer {
     uint64_t number = kAbsent;
   };
   struct Search {
-    uint64_t begin, end;
+    Range range;
     Word word;
     uint32_t i;
     float scale;
   };
+  struct Probe {  // a search by the index
+    Search search;
+    uint64_t slot, at;
+  };
 
-  void score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order);
+  FASTLM_CLONED void score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order);
   void unigrams(std::span<const Word> words, uint8_t* order);
   void contexts(int n, std::span<const Word> words, const uint8_t* before, const uint8_t* order);
   static void narrow(const Level& level, Search* searches);
   template <bool kInner>
-  void ngrams(int n, uint8_t* order);
+  void search(const Level& level, int n, uint8_t* order);
+  template <bool kInner>
+  void probe(const Level& level, int n, uint8_t* order);
   template <bool kInner>
   void found(const Level& level, int n, const Search& search, uint64_t node, uint8_t* order);
 
@@ -53,7 +61,8 @@ class BatchScorer {
   std::vector<Context> last_;              // of each order, where the piece before has ended
   std::vector<Context> shorter_, longer_;  // after word i - 1: of the order before, and of this one
   std::vector<Search> searches_;
-  size_t size_ = 0;  // of them
+  std::vector<Probe> probes_;
+  size_t searching_ = 0, probing_ = 0;  // how many of them
   std::vector<float> p_, known_;
 };
 

@@ -109,7 +109,7 @@ class Estimator {
   LevelNeeds inner(LevelNeeds needs) {
     const int n = needs.n;
     LevelNeeds next;
-    next.vocabulary = vocabulary_, next.layout = estimation_.layout;
+    next.vocabulary = vocabulary_, next.layout = estimation_.layout, next.indexed = true;
     ContextNumbers contexts;
     ChunkStore store(kInMemory, estimation_.temp_dir);
     SetAside numbers(store), children(store);
@@ -133,12 +133,13 @@ class Estimator {
       numbers.add(contexts.number(stored(weights)));
       if (!kept_.all()) children.add(left);
       needs.counts.add(count_of(*node, adjusted_));
-      next.size += left, next.longest_range = std::max(next.longest_range, left);
+      next.size += left, next.ranges.add(left);
     }
     needs.next = next.size, needs.contexts = contexts.size();
     needs.implies_contexts = smoothing_.implied() && kept_.all();
     next.above = needs.size;
-    LevelWriter writer(sink_, n, choose_shape(needs));
+    const LevelShape shape = choose_shape(needs);
+    LevelWriter writer(sink_, n, shape);
     numbers.end(), children.end();
     i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance()) {
@@ -147,6 +148,7 @@ class Estimator {
       writer.add(numbers_[(*node).word], count_of(*node, adjusted_), context, left);
     }
     writer.finish();
+    index(n, shape);
     kept_.next(std::move(below_kept));
     sink_.begin(section_of("contexts", n), sizeof(float));
     sink_.write(contexts.pairs().data(), contexts.size() * sizeof(StoredWeights));
@@ -159,13 +161,29 @@ class Estimator {
     uint64_t i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance())
       if (kept_[i++]) needs.counts.add(count_of(*node, adjusted_));
-    LevelWriter writer(sink_, n, choose_shape(needs));
+    const LevelShape shape = choose_shape(needs);
+    LevelWriter writer(sink_, n, shape);
     i = 0;
     for (NodeCursor node(levels_[n - 1]); node.more(); node.advance())
       if (kept_[i++]) writer.add(numbers_[(*node).word], count_of(*node, adjusted_), 0, 0);
     writer.finish();
+    index(n, shape);
     put_discounts(n);
     return {};
+  }
+
+  // The words of each range once more, if the level has an index of them.
+  void index(int n, const LevelShape& shape) {
+    if (!shape.indexed) return;
+    WordIndexWriter writer(sink_, section_of("index", n), int(shape.indexed));
+    std::vector<Word> words;
+    uint64_t i = 0;
+    NodeCursor node(levels_[n - 1]);
+    for (NodeCursor above(levels_[n - 2]); above.more(); above.advance(), words.clear()) {
+      for (uint64_t c = 0; c < (*above).children; c++, node.advance())
+        if (kept_[i++]) words.push_back(numbers_[(*node).word]);
+      writer.add(words);
+    }
   }
 
   void put_discounts(int n) {

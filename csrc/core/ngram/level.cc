@@ -15,7 +15,8 @@ int bits_for(uint64_t greatest) { return greatest ? int(std::bit_width(greatest)
 LevelShape shape_of(const Sections& sections, int n) {
   const Array numbers = find_section(sections, "shape", n);
   if (numbers.width() != sizeof(uint64_t) || numbers.size() != LevelShape::kNumbers) return {};
-  return {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7], numbers[8]};
+  return {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+          numbers[5], numbers[6], numbers[7], numbers[8], numbers[9]};
 }
 
 }  // namespace
@@ -63,7 +64,9 @@ LevelShape choose_shape(const LevelNeeds& needs) {
     shape.count_bits = std::max<int>(shape.count_bits,
                                      std::min(int(shape.count_bits) + kWholeRecord - used, needs.counts.most_bits()));
   const uint64_t children = needs.layout == Layout::kCompact ? kManyChildren : kSomeChildren;
-  shape.sampled = needs.n > 1 && needs.longest_range > kLong && needs.size > children * needs.above;
+  shape.sampled = needs.n > 1 && needs.ranges.longest > kLong && needs.size > children * needs.above;
+  if (needs.indexed && needs.layout == Layout::kFast && needs.n > 1 && 2 * needs.ranges.in_long >= needs.size)
+    shape.indexed = std::bit_width(needs.ranges.longest);
   return shape;
 }
 
@@ -76,6 +79,7 @@ Level::Level(const Sections& sections, int n)
       records_(find_section(sections, "records", n), shape_.bits()),
       samples_(find_section(sections, "samples", n)),
       word_mask_(word_.mask()),
+      index_(find_section(sections, "index", n), int(std::min<uint64_t>(shape_.indexed, 63))),
       large_(sections, "large", n),
       contexts_(sections, "wide", n),
       unary_(find_section(sections, "unary", n), find_section(sections, "unary_samples", n)) {
@@ -114,6 +118,7 @@ std::string Level::fault(bool last, bool whole) const {
     return "children that do not match the next order";
   if (shape_.sampled && (samples_.width() != sizeof(Word) || samples_.size() != (size() + kSample - 1) / kSample))
     return "words apart that do not match";
+  if (shape_.indexed && (first() || !index_.valid(size()))) return "an index that does not match";
   if (!large_.valid(size(), whole)) return "large counts that do not match";
   if (shape_.implied && !contexts_.valid(size(), whole)) return "contexts that do not match";
   if (shape_.unary && !unary_.valid(size(), shape_.next, whole)) return "children that do not match the next order";
@@ -168,9 +173,9 @@ void LevelWriter::put(Word word, uint64_t count, uint64_t context) {
 void LevelWriter::finish() {
   put(0, 0, 0);  // its `begin` ends the last one's children
   records_.finish();
-  const std::vector<uint64_t> numbers = {shape_.size,       shape_.next,         shape_.word_bits,
-                                         shape_.count_bits, shape_.context_bits, shape_.begin_bits,
-                                         shape_.sampled,    shape_.unary,        shape_.implied};
+  const std::vector<uint64_t> numbers = {shape_.size,         shape_.next,       shape_.word_bits, shape_.count_bits,
+                                         shape_.context_bits, shape_.begin_bits, shape_.sampled,   shape_.unary,
+                                         shape_.implied,      shape_.indexed};
   sink_.put(section_of("shape", n_), array_of(numbers));
   if (shape_.sampled) sink_.put(section_of("samples", n_), array_of(samples_));
   if (!turns_.empty()) sink_.put(section_of("turns", n_), packed(turns_));

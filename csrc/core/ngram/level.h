@@ -12,17 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "range.h"
 #include "records.h"
 #include "sparse.h"
 #include "unary.h"
 #include "word.h"
+#include "word_index.h"
 
 namespace fastlm::ngram {
-
-struct Range {
-  uint64_t begin = 0, end = 0;
-  uint64_t size() const { return end - begin; }
-};
 
 enum class Layout { kFast, kCompact };
 
@@ -33,8 +30,9 @@ struct LevelShape {
   uint64_t sampled = 0;  // whether every kSampleth word lies apart too, for searching long ranges
   uint64_t unary = 0;    // whether the children are counted in unary
   uint64_t implied = 0;  // whether only contexts of many words have a number
+  uint64_t indexed = 0;  // bits of a place in the index of the words of long ranges; 0: there is none
 
-  static constexpr size_t kNumbers = 9;
+  static constexpr size_t kNumbers = 10;
   int bits() const { return record_bits(int(word_bits + count_bits + context_bits + begin_bits)); }
 };
 
@@ -51,15 +49,26 @@ class CountSizes {
   std::array<uint64_t, 66> sizes_{};
 };
 
+// How many n-grams continue the same one.
+struct RangeSizes {
+  uint64_t longest = 0, in_long = 0;  // in_long: n-grams in those that an index would hold
+
+  void add(uint64_t size) {
+    longest = std::max(longest, size);
+    if (size > WordIndex::kShort) in_long += size;
+  }
+};
+
 struct LevelNeeds {
   int n = 1;
   uint64_t size = 0, next = 0, above = 0;  // n-grams of the level, the next and the one above
   Word vocabulary = 0;
-  uint64_t contexts = 1;       // different ones; 1: nothing is kept of them
-  uint64_t longest_range = 0;  // n-grams of this level that continue the same one
+  uint64_t contexts = 1;  // different ones; 1: nothing is kept of them
+  RangeSizes ranges;      // of n-grams of this level that continue the same one
   CountSizes counts;
   Layout layout = Layout::kFast;
   bool implies_contexts = false;  // whether their counts give what contexts are worth
+  bool indexed = false;           // whether it is often asked for single words: then an index may be worth its memory
 };
 
 LevelShape choose_shape(const LevelNeeds& needs);
@@ -79,6 +88,7 @@ class Level {
   Level(const Sections& sections, int n);
 
   const LevelShape& shape() const { return shape_; }
+  const WordIndex& index() const { return index_; }
   uint64_t size() const { return shape_.size; }
 
   Word word(uint64_t i) const { return first() ? Word(i) : Word(word_.of(records_[i])); }
@@ -131,9 +141,9 @@ class Level {
   Word sample(uint64_t k) const { return samples_.as<Word>(k); }                // word of n-gram k * kSample
   Word word_of(uint64_t i) const { return Word(records_.at(i) & word_mask_); }  // of a level but the first
 
-  // Asks for the memory that a search in a range will read first, and that entry() will.
+  // Asks for the memory that a search in a range will read first, and that entry() will; not for one by the index.
   void prefetch(Range range) const {
-    if (range.size() == 0) return;
+    if (range.size() == 0 || index_.holds(range)) return;
     if (narrows(range)) return __builtin_prefetch(samples_.data() + (range.begin + range.end) / (2 * kSample) * 4);
     prefetch_records(range.begin, range.end);
   }
@@ -177,6 +187,7 @@ class Level {
   std::vector<uint64_t> turns_;   // n-grams at which the high bits of `begin` grow by one, and one that never comes
   std::vector<uint32_t> passed_;  // turns at or before the first n-gram of each block of 2^turn_shift_
   int turn_shift_ = 0;
+  WordIndex index_;
   SparseNumbers large_;     // counts that do not fit into their records
   SparseNumbers contexts_;  // numbers of the contexts that have one, if most have none
   UnaryCounts unary_;

@@ -94,66 +94,38 @@ StoredWeights Model::implied_weights(int n, const Range& children) const {
   return {float(1 / total), float(freed / total)};
 }
 
-namespace {
-
-// Where the word is after the contexts of n words and more, if it is there: level n + 1 + k for lane k. The searches do
-// not wait for one another.
-template <int kLanes>
-void find_all(const Trie& trie, const State& state, int n, Word word, uint64_t* at) {
-  uint64_t left[kLanes], most = 0;
-  bool narrowed[kLanes], any = false;
-  for (int k = 0; k < kLanes; k++) {
-    const Range range = Level::possible(state.at[n + k - 1].children, word);
-    narrowed[k] = trie.level(n + 1 + k).narrows(range), any |= narrowed[k];
-    at[k] = narrowed[k] ? range.begin / Level::kSample : range.begin;
-    left[k] = narrowed[k] ? (range.end - 1) / Level::kSample - at[k] + 1 : 0;
-    most = std::max(most, left[k]);
-  }
-  if (any) {
-    for (uint64_t step = most - 1; step > 0; step /= 2)
-      for (int k = 0; k < kLanes; k++) {
-        if (!narrowed[k]) continue;
-        const uint64_t half = left[k] / 2;
-        at[k] += trie.level(n + 1 + k).sample(at[k] + half) <= word ? half : 0;
-        left[k] -= half;
-      }
-  }
-  most = 0;
-  for (int k = 0; k < kLanes; k++) {
-    const Range range = Level::possible(state.at[n + k - 1].children, word);
-    const uint64_t sample = at[k] * Level::kSample;
-    const uint64_t end = narrowed[k] ? std::min(range.end, sample + Level::kSample) : range.end;
-    if (narrowed[k]) at[k] = std::max(range.begin, sample);
-    left[k] = end - at[k];
-    most = std::max(most, left[k]);
-  }
-  for (uint64_t step = most ? most - 1 : 0; step > 0; step /= 2)
-    for (int k = 0; k < kLanes; k++) {
-      const uint64_t half = left[k] / 2;
-      at[k] += trie.level(n + 1 + k).word_of(at[k] + half) <= word ? half : 0;
-      left[k] -= half;
-    }
-}
-
-}  // namespace
-
 int Model::find_ends(const State& before, Word word, uint64_t* nodes) const {
-  constexpr int kLanes = 4;
   const Trie& trie = table_.trie();
+  const auto index = [&](int n) -> const WordIndex& { return trie.level(n + 1).index(); };
+  const auto after = [&](int n) { return before.at[n - 1].children; };
+  uint64_t slots[kMaxOrder];
   nodes[0] = word;
-  for (int n = 1; n <= before.length;) {
-    int lanes = 1;
-    if (n + kLanes - 1 <= before.length)
-      find_all<kLanes>(trie, before, n, word, nodes + n), lanes = kLanes;
-    else
-      find_all<1>(trie, before, n, word, nodes + n);
-    for (int k = 0; k < lanes; k++, n++)  // a longer n-gram can occur only if its ends do
-      if (before.at[n - 1].children.size() == 0 || trie.level(n + 1).word_of(nodes[n]) != word) return n;
+  // The orders do not wait for one another: all slots are on their way first, then all records.
+  for (int n = 1; n <= before.length; n++)
+    if (index(n).holds(after(n))) index(n).prefetch(slots[n] = WordIndex::home(after(n), word));
+  int most = 0;  // words of the contexts after which the word may be: a longer n-gram occurs only if its ends do
+  for (int n = 1; n <= before.length && after(n).size() > 0; most = n++) {
+    const Level& level = trie.level(n + 1);
+    if (!index(n).holds(after(n))) {
+      nodes[n] = level.last_not_above(after(n), word);
+      continue;
+    }
+    nodes[n] = index(n).next(after(n), word, slots[n]);
+    if (nodes[n] == after(n).end) break;
+    level.prefetch_records(nodes[n], nodes[n] + 1);
   }
-  return before.length + 1;
+  for (int n = 1; n <= most; n++) {
+    const auto is_there = [&] { return trie.level(n + 1).word_of(nodes[n]) == word; };
+    while (!is_there()) {
+      if (!index(n).holds(after(n))) return n;
+      nodes[n] = index(n).next(after(n), word, slots[n]);
+      if (nodes[n] == after(n).end) return n;
+    }
+  }
+  return most + 1;
 }
 
-Score Model::score(const State& before, Word word, State& after) const {
+FASTLM_CLONED Score Model::score(const State& before, Word word, State& after) const {
   const Trie& trie = table_.trie();
   const int highest = trie.order();
   uint64_t nodes[kMaxOrder];

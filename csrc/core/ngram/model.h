@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "clones.h"
 #include "contexts.h"
 #include "estimate.h"
 #include "table.h"
@@ -76,7 +77,7 @@ class Model {
   std::optional<std::string> fault(bool whole) const;
 
   // The word after a state, and the state after both.
-  Score score(const State& before, Word word, State& after) const;
+  FASTLM_CLONED Score score(const State& before, Word word, State& after) const;
   Score score(State& state, Word word) const {
     const State before = state;
     return score(before, word, state);

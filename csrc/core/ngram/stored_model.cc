@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 namespace fastlm::ngram {
 namespace {
@@ -28,8 +29,8 @@ class Writer {
     needs.n = n, needs.size = level.size, needs.vocabulary = Word(levels_[0].size), needs.layout = storing_.layout;
     if (n > 1) needs.above = levels_[n - 2].size;
     if (n < order()) needs.next = levels_[n].size;
-    needs.longest_range = longest_;
-    longest_ = 0;
+    needs.ranges = std::exchange(below_, {}), needs.indexed = true;
+    const std::vector<uint32_t> ranges = std::exchange(children_, {});
     needs.counts.add(0);
 
     std::vector<float> probabilities, weights;
@@ -37,19 +38,18 @@ class Writer {
     level.each([&](const StoredNode& node) {
       probabilities.push_back(node.probability);
       if (n < order() && node.children > 0 && quantises(n)) weights.push_back(node.weight);
-      longest_ = std::max(longest_, node.children), children += node.children;
+      below_.add(node.children), children += node.children;
+      if (n < order()) children_.push_back(uint32_t(node.children));
     });
     if (probabilities.size() != level.size || children != needs.next)
       throw std::invalid_argument("the n-grams of order " + std::to_string(n) +
                                   " do not match their number, or those that continue them");
     put_probabilities(n, std::move(probabilities));
-    if (n < order())
-      inner(needs, weights);
-    else
-      last(needs);
+    const LevelShape shape = n < order() ? inner(needs, weights) : last(needs);
+    if (shape.indexed) index(n, shape, ranges);
   }
 
-  void inner(LevelNeeds needs, const std::vector<float>& weights) {
+  LevelShape inner(LevelNeeds needs, const std::vector<float>& weights) {
     const int n = needs.n;
     const Codebook codebook(weights, quantises(n) ? storing_.bits : Storing::kMostBits);
     ContextNumbers contexts;
@@ -61,18 +61,33 @@ class Writer {
       numbers.push_back(contexts.number({0, weight}));
     });
     needs.contexts = contexts.size();
-    LevelWriter writer(sink_, n, choose_shape(needs));
+    const LevelShape shape = choose_shape(needs);
+    LevelWriter writer(sink_, n, shape);
     size_t i = 0;
     levels_[n - 1].each([&](const StoredNode& node) { writer.add(node.word, 0, numbers[i++], node.children); });
     writer.finish();
     sink_.begin(section_of("contexts", n), sizeof(float));
     sink_.write(contexts.pairs().data(), contexts.size() * sizeof(StoredWeights));
+    return shape;
   }
 
-  void last(const LevelNeeds& needs) {
-    LevelWriter writer(sink_, needs.n, choose_shape(needs));
+  LevelShape last(const LevelNeeds& needs) {
+    const LevelShape shape = choose_shape(needs);
+    LevelWriter writer(sink_, needs.n, shape);
     levels_[needs.n - 1].each([&](const StoredNode& node) { writer.add(node.word, 0, 0, 0); });
     writer.finish();
+    return shape;
+  }
+
+  void index(int n, const LevelShape& shape, const std::vector<uint32_t>& ranges) {
+    WordIndexWriter writer(sink_, section_of("index", n), int(shape.indexed));
+    std::vector<Word> words;
+    auto range = ranges.begin();
+    levels_[n - 1].each([&](const StoredNode& node) {
+      while (*range == 0) range++;
+      words.push_back(node.word);
+      if (words.size() == *range) writer.add(words), words.clear(), range++;
+    });
   }
 
   void put_probabilities(int n, std::vector<float> probabilities) {
@@ -91,7 +106,8 @@ class Writer {
   const StoredLevels& levels_;
   const Storing& storing_;
   const Workers& workers_;
-  uint64_t longest_ = 0;  // n-grams of the level that continue the same one
+  RangeSizes below_;                // of the level that comes next
+  std::vector<uint32_t> children_;  // of each n-gram of this one
 };
 
 }  // namespace

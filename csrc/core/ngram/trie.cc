@@ -1,5 +1,7 @@
 #include "trie.h"
 
+#include <utility>
+
 namespace fastlm::ngram {
 
 Trie::Trie(const Sections& sections, int order) {
@@ -56,6 +58,9 @@ const char* Trie::fault_of_children(int n) const {
   for (uint64_t i = 0; i < size(n); i++) {
     const Range range = children(n, i);
     if (range.begin != end || range.end < range.begin || range.end > size(n + 1)) return "children out of order";
+    const WordIndex& index = level(n + 1).index();
+    if (index.holds(range) && !index.valid(range, [&](uint64_t c) { return word(n + 1, c); }))
+      return "children that their index does not know";
     for (uint64_t c = range.begin; c < range.end; c++)
       if (word(n + 1, c) >= vocabulary() || (c > range.begin && word(n + 1, c) <= word(n + 1, c - 1)))
         return "children that are not sorted";
@@ -66,17 +71,17 @@ const char* Trie::fault_of_children(int n) const {
 
 void write_trie(SectionSink& sink, const NodeLevels& levels, Counts counts) {
   const auto count_of = [&](const Node& node) { return counts == Counts::kRaw ? node.count : node.adjusted; };
-  uint64_t longest = 0;
+  RangeSizes below;
   for (int n = 1; n <= int(levels.size()); n++) {
     const NodeLevel& level = levels[n - 1];
     LevelNeeds needs;
-    needs.n = n, needs.size = level.size, needs.vocabulary = Word(levels[0].size), needs.longest_range = longest;
+    needs.n = n, needs.size = level.size, needs.vocabulary = Word(levels[0].size),
+    needs.ranges = std::exchange(below, {});
     if (n > 1) needs.above = levels[n - 2].size;
     if (n < int(levels.size())) needs.next = levels[n].size;
-    longest = 0;
     const auto sizes = level.open();
     for (auto nodes = sizes->next(); !nodes.empty(); nodes = sizes->next())
-      for (const Node& node : nodes) needs.counts.add(count_of(node)), longest = std::max(longest, node.children);
+      for (const Node& node : nodes) needs.counts.add(count_of(node)), below.add(node.children);
     LevelWriter writer(sink, n, choose_shape(needs));
     const auto source = level.open();
     for (auto nodes = source->next(); !nodes.empty(); nodes = source->next())
