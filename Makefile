@@ -24,7 +24,7 @@ lint: $(VENV)/.dev
 	find csrc tests -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' | xargs $(BIN)/clang-format --dry-run -Werror
 
 test-python: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 # The C++ core, CPU and CUDA kernels, the latter executed on the CPU: for memory errors and for races.
 test-cpp: $(VENV)/.dev

@@ -1,7 +1,15 @@
 """What all tests share: determinism, and the devices that there are."""
 
+import os
+
 import pytest
 import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _programs_are_no_workers():
+    """pytest-benchmark measures nothing in a worker of pytest-xdist, nor in a program that takes itself for one."""
+    os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
 @pytest.fixture(autouse=True)
