@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from fastlm.lm.contract import map_state
 from fastlm.lm.vocabulary import END, UNKNOWN, Vocabulary
 
 PIECE = 256
@@ -26,10 +27,10 @@ def tokens_of(vocabulary: Vocabulary, text: str | Iterable[str]) -> list[str]:
 
 
 def text_of(vocabulary: Vocabulary, tokens: Iterable[str]) -> str:
-    """Tokens as a text: words with spaces between them, characters without; each ``</s>`` becomes a line break.
+    r"""Tokens as a text: words with spaces between them, characters without; each ``</s>`` becomes a line break.
 
     >>> text_of(Vocabulary(["a"]), ["a", "a", "</s>", "a"])
-    'a a\\na'
+    'a a\na'
     """
     lines: list[list[str]] = [[]]
     for token in tokens:
@@ -84,11 +85,7 @@ def rows_of(state: Any, rows: Tensor) -> Any:
     (tensor([[[4, 5],
               [0, 1]]]),)
     """
-    if isinstance(state, Tensor):
-        return state.index_select(1, rows)
-    if isinstance(state, Sequence):
-        return type(state)(rows_of(part, rows) for part in state)  # type: ignore[call-arg]
-    return state
+    return map_state(lambda x: x.index_select(1, rows), state)
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -13,7 +13,7 @@ from torch import nn
 import fastlm
 from fastlm import lm
 
-VOCABULARY = lm.Vocabulary("a b c d e f".split())
+VOCABULARY = lm.Vocabulary("abcdef")
 
 
 class Chain(nn.Module):
@@ -36,7 +36,7 @@ def lstm():
     return model
 
 
-def random_chain(seed, words=len(VOCABULARY)):
+def random_chain(seed, words=8):
     return Chain(2 * torch.randn(words, words, generator=torch.Generator().manual_seed(seed)))
 
 
