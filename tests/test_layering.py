@@ -38,7 +38,7 @@ PYTHON_LAYERS = {
     "lm": {"nn", "ngram"},
     "distributed": {"ngram", "lm"},
     "cli": {"__init__", "_selftest", "ngram", "lm", "distributed", "bench"},
-    "bench": {"__init__", "ngram"},
+    "bench": {"__init__", "ngram", "lm"},
     "__init__": {"_library", "reference", "ops", "_checked", "nn", "ngram", "lm"},
 }
 
