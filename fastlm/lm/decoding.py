@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fastlm.lm.contract import map_state
+from fastlm.lm.contract import LanguageModel, map_state
 from fastlm.lm.vocabulary import END, UNKNOWN, Vocabulary
 
 PIECE = 256
@@ -68,11 +68,10 @@ def read(model: nn.Module, input: Tensor, state: Any = None) -> tuple[Tensor, An
     Returns:
         Logits [B, V], and the state.
     """
-    features, logits_of = getattr(model, "features", None), getattr(model, "logits", None)
     for piece in input.split(PIECE):
-        if features and logits_of:  # the output layer, most of the work, for the last token only
-            hidden, state = features(piece, state)
-            logits = logits_of(hidden[-1:])
+        if isinstance(model, LanguageModel):  # the output layer, most of the work, for the last token only
+            hidden, state = model.features(piece, state)
+            logits = model.logits(hidden[-1:])
         else:
             logits, state = model(piece, state)
     return logits[-1], state
