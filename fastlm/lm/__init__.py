@@ -1,14 +1,17 @@
 """Language models on top of the layers: vocabulary, data, models, training, evaluation, generation."""
 
+from fastlm.lm.beam import Hypothesis, beam_search
 from fastlm.lm.conditional import ConditionalLM
 from fastlm.lm.config import from_config
 from fastlm.lm.contract import LanguageModel, detached, map_state
 from fastlm.lm.data import Columns, chunk_lengths, chunks, columns
+from fastlm.lm.dynamic import dynamic_token_scores, gradient_squares
 from fastlm.lm.encoders import SentenceClassifier, SentenceEncoder, SequenceTagger
-from fastlm.lm.evaluation import perplexity
+from fastlm.lm.evaluation import Evaluation, evaluate, perplexity, token_scores
 from fastlm.lm.fixed_window import FixedWindowLM
-from fastlm.lm.generation import generate
+from fastlm.lm.generation import generate, generate_batch
 from fastlm.lm.initial import init_
+from fastlm.lm.interpolation import Interpolation, interpolate
 from fastlm.lm.presets import PRESETS, Preset
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.recurrent import RecurrentLM
@@ -25,7 +28,10 @@ __all__ = [
     "Columns",
     "ConditionalLM",
     "Epoch",
+    "Evaluation",
     "FixedWindowLM",
+    "Hypothesis",
+    "Interpolation",
     "LanguageModel",
     "Loaded",
     "Preset",
@@ -39,18 +45,25 @@ __all__ = [
     "Trainer",
     "Vocabulary",
     "are_tokens",
+    "beam_search",
     "chunk_lengths",
     "chunks",
     "columns",
     "detached",
+    "dynamic_token_scores",
+    "evaluate",
     "from_config",
     "generate",
+    "generate_batch",
+    "gradient_squares",
     "init_",
+    "interpolate",
     "load",
     "map_state",
     "perplexity",
     "read_tokens",
     "save",
+    "token_scores",
     "train",
     "write_tokens",
 ]

@@ -81,10 +81,11 @@ class Trainer:
         >>> from fastlm.lm import RecurrentLM
         >>> vocabulary = Vocabulary.from_sentences(["a b c"])
         >>> ids = vocabulary.encode(["a b c"] * 50)
-        >>> trainer = Trainer(RecurrentLM(len(vocabulary), 8), ids, vocabulary, Recipe(lr=0.1), valid=ids[:40])
+        >>> recipe = Recipe(lr=0.05, batch_size=4, epochs=20)
+        >>> trainer = Trainer(RecurrentLM(len(vocabulary), 8), ids, vocabulary, recipe, valid=ids[:40])
         >>> trainer.run()
         >>> trainer.progress.epoch, trainer.progress.best < 0.5
-        (10, True)
+        (20, True)
     """
 
     def __init__(

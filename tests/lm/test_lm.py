@@ -1,4 +1,4 @@
-"""Language models: data, training, evaluation and generation, on texts whose answer is known."""
+"""Language models: data, training and evaluation, on texts whose answer is known."""
 
 import math
 
@@ -144,24 +144,3 @@ class TestPerplexity:
     def test_of_nothing(self):
         with pytest.raises(ValueError, match="at least one token"):
             lm.perplexity(lm.RecurrentLM(5), torch.zeros(0, dtype=torch.int64), start=1)
-
-
-class TestGeneration:
-    def test_continues_what_is_certain(self, trained, vocabulary):
-        model, _ = trained
-        generator = torch.Generator().manual_seed(0)
-        words = lm.generate(model, vocabulary, ["a", "b"], temperature=0.1, generator=generator)
-        assert words == ["a", "b", "c", "d", "e"]
-
-    def test_a_seed_reproduces_it_and_unknown_words_are_not_drawn(self, vocabulary):
-        model = lm.RecurrentLM(len(vocabulary), hidden_size=4)
-        texts = [lm.generate(model, vocabulary, generator=torch.Generator().manual_seed(5)) for _ in range(2)]
-        assert texts[0] == texts[1]
-        many = lm.generate(model, vocabulary, ["unheard-of"], max_words=300)
-        assert lm.UNKNOWN not in many
-        assert lm.generate(model, vocabulary, ["a"], max_words=0) == ["a"]
-
-    @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"max_words": -1}])
-    def test_errors(self, options, vocabulary):
-        with pytest.raises(ValueError, match="temperature > 0 and max_words >= 0"):
-            lm.generate(lm.RecurrentLM(7), vocabulary, **options)
