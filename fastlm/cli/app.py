@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fastlm.cli import bench, doctor, lm, lm_train, ngram, ngram_build, ngram_convert, ngram_search
+from fastlm.cli import bench, doctor, lm, lm_sentences, lm_train, ngram, ngram_build, ngram_convert, ngram_search
 
 app = typer.Typer(
     help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -18,6 +18,8 @@ ngram.app.command("search")(ngram_search.search)
 app.add_typer(ngram.app, name="ngram")
 lm.app.command("train")(lm_train.train)
 lm.app.command("encode")(lm_train.encode)
+lm.app.command("classify")(lm_sentences.classify)
+lm.app.command("tag")(lm_sentences.tag)
 app.add_typer(lm.app, name="lm")
 app.command()(bench.bench)
 app.command()(doctor.doctor)
