@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fastlm.cli import bench, doctor, ngram, ngram_build, ngram_convert, ngram_search
+from fastlm.cli import bench, doctor, lm, ngram, ngram_build, ngram_convert, ngram_search
 
 app = typer.Typer(
     help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -16,5 +16,6 @@ for command in (ngram_convert.convert, ngram_convert.prune, ngram_convert.merge,
 ngram.app.command("index")(ngram_search.index)
 ngram.app.command("search")(ngram_search.search)
 app.add_typer(ngram.app, name="ngram")
+app.add_typer(lm.app, name="lm")
 app.command()(bench.bench)
 app.command()(doctor.doctor)

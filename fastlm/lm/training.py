@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fastlm.lm.contract import detached
 from fastlm.lm.data import IGNORED, chunks
 
 
@@ -74,7 +75,7 @@ def train(
     while epochs is None or epoch < epochs:
         state = None
         for x, y in chunks(input, target, bptt):
-            logits, state = model(x, None if state is None else state.detach())
+            logits, state = model(x, detached(state))
             loss = cross_entropy(logits.flatten(0, 1), y.flatten(), ignore_index=IGNORED)
             optimizer.zero_grad()
             loss.backward()
