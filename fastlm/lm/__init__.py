@@ -4,7 +4,7 @@ from fastlm.lm.beam import Hypothesis, beam_search
 from fastlm.lm.conditional import ConditionalLM
 from fastlm.lm.config import from_config
 from fastlm.lm.contract import LanguageModel, detached, map_state
-from fastlm.lm.data import chunks, columns
+from fastlm.lm.data import Columns, chunk_lengths, chunks, columns
 from fastlm.lm.dynamic import dynamic_token_scores, gradient_squares
 from fastlm.lm.encoders import SentenceClassifier, SentenceEncoder, SequenceTagger
 from fastlm.lm.evaluation import Evaluation, evaluate, perplexity, token_scores
@@ -15,6 +15,9 @@ from fastlm.lm.interpolation import Interpolation, interpolate
 from fastlm.lm.presets import PRESETS, Preset
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.recurrent import RecurrentLM
+from fastlm.lm.saving import Loaded, load, save
+from fastlm.lm.tokens import Tokens, are_tokens, read_tokens, write_tokens
+from fastlm.lm.trainer import Epoch, Trainer
 from fastlm.lm.training import Step, train
 from fastlm.lm.vocabulary import END, UNKNOWN, Vocabulary
 
@@ -22,12 +25,15 @@ __all__ = [
     "END",
     "PRESETS",
     "UNKNOWN",
+    "Columns",
     "ConditionalLM",
+    "Epoch",
     "Evaluation",
     "FixedWindowLM",
     "Hypothesis",
     "Interpolation",
     "LanguageModel",
+    "Loaded",
     "Preset",
     "Recipe",
     "RecurrentLM",
@@ -35,8 +41,12 @@ __all__ = [
     "SentenceEncoder",
     "SequenceTagger",
     "Step",
+    "Tokens",
+    "Trainer",
     "Vocabulary",
+    "are_tokens",
     "beam_search",
+    "chunk_lengths",
     "chunks",
     "columns",
     "detached",
@@ -48,8 +58,12 @@ __all__ = [
     "gradient_squares",
     "init_",
     "interpolate",
+    "load",
     "map_state",
     "perplexity",
+    "read_tokens",
+    "save",
     "token_scores",
     "train",
+    "write_tokens",
 ]

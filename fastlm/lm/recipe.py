@@ -54,7 +54,7 @@ class Recipe:
         for name, least in {
             "batch_size": 1,
             "bptt": 1,
-            "epochs": 0,
+            "epochs": 1,
             "patience": 1,
             "nonmono": 1,
             "decay_from": 0,
