@@ -154,8 +154,8 @@ def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 1
 
     Example:
         >>> from fastlm.lm import RecurrentLM
-        >>> round(perplexity(RecurrentLM(100), torch.randint(100, (2000,)), 1))
-        100
+        >>> round(perplexity(RecurrentLM(100), torch.randint(100, (2000,)), 1), -1)
+        100.0
     """
     return perplexity_of(token_scores(model, ids, start, batch_size=batch_size, bptt=bptt))
 
