@@ -12,7 +12,7 @@ from fastlm.lm.contract import LanguageModel, map_state
 from fastlm.lm.vocabulary import END, UNKNOWN, Vocabulary
 
 PIECE = 256
-"""Tokens of a prompt that are read at a time: their logits, if a model makes them all, stay small."""
+"""Tokens of a prompt that are read at a time, so that their logits, if a model makes them all, stay small."""
 
 
 def tokens_of(vocabulary: Vocabulary, text: str | Iterable[str]) -> list[str]:
@@ -21,9 +21,7 @@ def tokens_of(vocabulary: Vocabulary, text: str | Iterable[str]) -> list[str]:
     >>> tokens_of(Vocabulary(["a"]), "a b")
     ['a', 'b']
     """
-    if not isinstance(text, str):
-        return list(text)
-    return list(text) if in_characters(vocabulary) else text.split()
+    return vocabulary.split(text) if isinstance(text, str) else list(text)
 
 
 def text_of(vocabulary: Vocabulary, tokens: Iterable[str]) -> str:
@@ -38,12 +36,7 @@ def text_of(vocabulary: Vocabulary, tokens: Iterable[str]) -> str:
             lines.append([])
         else:
             lines[-1].append(token)
-    return "\n".join(("" if in_characters(vocabulary) else " ").join(line) for line in lines)
-
-
-def in_characters(vocabulary: Vocabulary) -> bool:
-    """Whether tokens are characters."""
-    return getattr(vocabulary, "unit", "words") == "characters"
+    return "\n".join(map(vocabulary.join, lines))
 
 
 def with_start(vocabulary: Vocabulary, prompt: Iterable[str]) -> list[int]:

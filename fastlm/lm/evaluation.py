@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from fastlm.lm.contract import LanguageModel, detached
 from fastlm.lm.data import IGNORED, chunks, columns
-from fastlm.lm.decoding import device_of, in_characters, tokens_of
+from fastlm.lm.decoding import device_of, tokens_of
 from fastlm.lm.vocabulary import END, UNKNOWN, Vocabulary
 from fastlm.ngram.results import Evaluation as NgramEvaluation
 
@@ -81,8 +81,7 @@ def evaluation_of(scores: Tensor, ids: Tensor, vocabulary: Vocabulary, lines: li
     """
     log10 = scores.double() / math.log(10)
     unknown = ids == vocabulary.id_of(UNKNOWN)
-    between = 0 if in_characters(vocabulary) else 1
-    characters = sum(sum(map(len, line)) + between * max(len(line) - 1, 0) + 1 for line in lines)
+    characters = sum(len(vocabulary.join(line)) + 1 for line in lines)
     return Evaluation(
         len(ids), len(lines), int(unknown.sum()), float(log10[~unknown].sum()), float(log10[unknown].sum()), characters
     )
@@ -155,8 +154,8 @@ def perplexity(model: nn.Module, ids: Tensor, start: int, *, batch_size: int = 1
 
     Example:
         >>> from fastlm.lm import RecurrentLM
-        >>> round(perplexity(RecurrentLM(100), torch.randint(100, (2000,)), 1))
-        100
+        >>> round(perplexity(RecurrentLM(100), torch.randint(100, (2000,)), 1), -1)
+        100.0
     """
     return perplexity_of(token_scores(model, ids, start, batch_size=batch_size, bptt=bptt))
 

@@ -66,6 +66,14 @@ class TestSampling:
         assert endless == ["a", "b", "c", "d", "</s>", "a", "b"]
         assert lm.decoding.text_of(VOCABULARY, endless) == "a b c d\na b"
 
+    def test_characters(self):
+        table, vocabulary = torch.zeros(8, 8), lm.Vocabulary(" abcde", unit="characters")
+        for word, then in itertools.pairwise(vocabulary.ids_of("ab de")):
+            table[word, then] = 50.0
+        drawn = lm.generate(Chain(table), vocabulary, "ab")
+        assert drawn == list("ab de")
+        assert lm.decoding.text_of(vocabulary, drawn) == "ab de"
+
     def test_the_likeliest_words_are_those_of_the_whole_text_read_at_once(self, lstm):
         words = lm.generate(lstm, VOCABULARY, "a c", temperature=0, until_end=False, max_words=30)
         ids = torch.tensor([[1, *map(VOCABULARY.id_of, words)]]).T
