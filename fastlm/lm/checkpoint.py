@@ -14,6 +14,7 @@ from fastlm.lm.optimizers import Average, optimizer_state, set_optimizer_state
 from fastlm.lm.progress import Progress
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.saving import set_tensors, tensors_of
+from fastlm.lm.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from fastlm.lm.trainer import Trainer
@@ -45,6 +46,8 @@ def write_checkpoint(trainer: Trainer, path: Path) -> None:
         "run": trainer.facts(),
         "recipe": asdict(trainer.recipe),
         "seed": trainer.seed,
+        "vocabulary": trainer.vocabulary.to_json(),
+        "meta": trainer.meta,
         "progress": vars(trainer.progress),
         "optimizer": rest,
         "state": skeleton(trainer.state),
@@ -90,6 +93,8 @@ class Run:
     """Of the model."""
     recipe: Recipe
     seed: int
+    vocabulary: Vocabulary
+    meta: dict[str, Any]
     finished: bool
 
 
@@ -102,7 +107,8 @@ def read_run(path: Path) -> Run:
     """
     facts = read_facts(path, "checkpoint")
     recipe = Recipe(**facts["recipe"])
-    return Run(facts["run"]["model"], recipe, facts["seed"], facts["progress"]["finished"])
+    words = Vocabulary.from_json(facts["vocabulary"])
+    return Run(facts["run"]["model"], recipe, facts["seed"], words, facts["meta"], facts["progress"]["finished"])
 
 
 def leaves(state: State) -> list[Tensor]:

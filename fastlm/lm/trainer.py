@@ -6,7 +6,7 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ class Trainer:
         tensorboard: folder for TensorBoard.
         report: called after each step with a :class:`Step`, after each epoch with an :class:`Epoch`.
         processes: what trains together; one process by default.
+        meta: what else is to be written into the model's file, for JSON.
 
     Raises:
         ValueError: a text is shorter than the recipe's batch, or the vocabulary is not the model's.
@@ -105,6 +106,7 @@ class Trainer:
         tensorboard: Path | None = None,
         report: Callable[[Step | Epoch], object] = lambda _: None,
         processes: Processes | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.recipe = recipe = recipe or Recipe()
@@ -124,6 +126,7 @@ class Trainer:
                 f"expected a vocabulary of the model's {model.decoder.out_features} words, got one of {len(vocabulary)}"
             )
         self.seed = seed
+        self.meta = dict(meta or {})
         self.limit = seconds
         self.save_every = save_every
         self.report = report
@@ -334,8 +337,8 @@ class Trainer:
         if self.output is None or self.processes.rank:
             return
         done = self.progress
-        meta = {"epochs": done.epoch, "steps": done.step, "tokens": done.tokens, "loss": done.best, "seed": self.seed}
-        save(self.model, self.vocabulary, self.output, meta, tensors=self.best)
+        facts = {"epochs": done.epoch, "steps": done.step, "tokens": done.tokens, "loss": done.best, "seed": self.seed}
+        save(self.model, self.vocabulary, self.output, self.meta | facts, tensors=self.best)
 
     @torch.no_grad()
     def _measure(self, text: Columns) -> float:
