@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def read_checkpoint(trainer: Trainer, path: Path) -> None:
         OSError: the file cannot be read.
     """
     tensors, facts = read_tensors(path, "checkpoint")
-    for what, expected in trainer.facts().items():
+    for what, expected in json.loads(json.dumps(trainer.facts())).items():
         found = facts["run"][what]
         if differing := differences(found, expected):
             raise ValueError(f"{path}: is of another {what}: {differing}")

@@ -66,7 +66,7 @@ class Trainer:
         valid: another text, to validate on.
         output: file for the model; None: nothing is written.
         seed: of the dropouts and of variable chunks.
-        seconds: stop after this time, of this run and those before that it resumes.
+        seconds: stop after this time; that before a resumption does not count.
         save_every: seconds between checkpoints.
         log: file for a table of the run: ``.csv``, or else JSON lines.
         log_every: steps between its rows.
@@ -197,10 +197,10 @@ class Trainer:
                 if not self._resumed:
                     self.save_checkpoint()
                 self._together = self.processes.join(self.model)
-                self._begin = time.perf_counter() - self.progress.seconds
-                self._saved = time.perf_counter()
+                self._saved = now = time.perf_counter()
+                self._begin, end = now - self.progress.seconds, now + self.limit
                 while not self.progress.finished:
-                    if not self._epoch(interrupts):
+                    if not self._epoch(interrupts, end):
                         self._end_early()
                         break
             self._use_best()
@@ -236,7 +236,7 @@ class Trainer:
             self.processes.any([])  # the others wait until it is there
         self._saved = time.perf_counter()
 
-    def _epoch(self, interrupts: Interrupts) -> bool:
+    def _epoch(self, interrupts: Interrupts, end: float) -> bool:
         """The rest of an epoch; returns whether there was time for it."""
         progress, recipe = self.progress, self.recipe
         seed = self.seed * 1_000_003 + progress.epoch
@@ -248,7 +248,7 @@ class Trainer:
             now = time.perf_counter()
             progress.seconds = now - self._begin
             stop, over, due = self.processes.any(
-                [interrupts.caught > 0, progress.seconds >= self.limit, now - self._saved >= self.save_every]
+                [interrupts.caught > 0, now >= end, now - self._saved >= self.save_every]
             )
             if stop or over or due:
                 self.save_checkpoint()
