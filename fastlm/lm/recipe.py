@@ -14,7 +14,7 @@ class Recipe:
 
     optimizer: str = "adamw"
     """Torch's ``"sgd"``, ``"adam"``, ``"adamw"``, ``"nadam"``, ``"adagrad"``, ``"rmsprop"``, or ``"nt-asgd"``: SGD,
-    and from the epoch on whose validation loss is above the best of those more than ``nonmono`` epochs before, the average
+    and from the epoch on whose validation loss is above the best of those more than ``nonmono`` epochs before, the mean
     of the parameters over all steps since (Merity et al. 2018)."""
     lr: float = 0.003
     weight_decay: float = 0.0
