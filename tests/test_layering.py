@@ -35,7 +35,7 @@ PYTHON_LAYERS = {
     "_selftest": {"ops", "reference"},
     "nn": {"ops"},
     "ngram": {"_ngram"},
-    "lm": {"nn", "ngram"},
+    "lm": {"nn", "ngram", "ops"},
     "distributed": {"ngram", "lm"},
     "cli": {"__init__", "_selftest", "ngram", "lm", "distributed", "bench"},
     "bench": {"__init__", "ngram", "lm"},
