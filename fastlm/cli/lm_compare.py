@@ -25,7 +25,7 @@ def compare(
     test: Annotated[
         Path | None, typer.Option(help="Text to test on; none: the last twentieth of the corpus.", show_default=False)
     ] = None,
-    models: Annotated[str, typer.Option(help="Names with commas between, or all; --models help lists them.")] = "all",
+    models: Annotated[str, typer.Option(help="Names with commas between, or all; a wrong one lists them.")] = "all",
     vocabulary: Annotated[int, typer.Option(min=3, help="The most frequent words, so many; others: <unk>.")] = 10_000,
     hidden: Annotated[int, typer.Option(min=1, help="Hidden units of the recurrent models.")] = 200,
     epochs: Annotated[int, typer.Option(min=1, help="Of training.")] = 13,
@@ -124,6 +124,8 @@ def _print(found: Comparison) -> None:
     from fastlm.lm.comparison_report import COLUMNS, cells
 
     facts, console = found.facts, Console()
+    if not console.is_terminal:
+        console.width = 120
     table = Table(box=box.SIMPLE)
     for column in COLUMNS[:-1]:
         table.add_column(column, justify="left" if column == "model" else "right")
