@@ -39,7 +39,17 @@ def test_the_ngram_models_do_not_load_torch(code):
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "ngram --help", "ngram info {}", "ngram query {} a", "ngram next {} a", "bench --help"]
+    "command",
+    [
+        "--help",
+        "ngram --help",
+        "ngram info {}",
+        "ngram query {} a",
+        "ngram next {} a",
+        "bench --help",
+        "lm --help",
+        "lm train --help",
+    ],
 )
 def test_the_command_line_does_not_load_torch(command, model):
     code = (

@@ -8,11 +8,13 @@ from fastlm.lm.data import Columns, chunk_lengths, chunks, columns
 from fastlm.lm.dynamic import dynamic_token_scores, gradient_squares
 from fastlm.lm.encoders import SentenceClassifier, SentenceEncoder, SequenceTagger
 from fastlm.lm.evaluation import Evaluation, evaluate, perplexity, token_scores
+from fastlm.lm.fitting import accuracy, fit, predict
 from fastlm.lm.fixed_window import FixedWindowLM
 from fastlm.lm.generation import generate, generate_batch
 from fastlm.lm.initial import init_
 from fastlm.lm.interpolation import Interpolation, interpolate
-from fastlm.lm.presets import PRESETS, Preset
+from fastlm.lm.labelled import read_labelled, read_tagged
+from fastlm.lm.presets import PRESETS, Preset, preset
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.recurrent import RecurrentLM
 from fastlm.lm.saving import Loaded, load, save
@@ -44,6 +46,7 @@ __all__ = [
     "Tokens",
     "Trainer",
     "Vocabulary",
+    "accuracy",
     "are_tokens",
     "beam_search",
     "chunk_lengths",
@@ -52,6 +55,7 @@ __all__ = [
     "detached",
     "dynamic_token_scores",
     "evaluate",
+    "fit",
     "from_config",
     "generate",
     "generate_batch",
@@ -61,6 +65,10 @@ __all__ = [
     "load",
     "map_state",
     "perplexity",
+    "predict",
+    "preset",
+    "read_labelled",
+    "read_tagged",
     "read_tokens",
     "save",
     "token_scores",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from fastlm.lm.contract import State
-from fastlm.lm.files import Path, differences, read_tensors, write_tensors
+from fastlm.lm.files import Path, differences, read_facts, read_tensors, write_tensors
 from fastlm.lm.optimizers import Average, optimizer_state, set_optimizer_state
 from fastlm.lm.progress import Progress
+from fastlm.lm.recipe import Recipe
 from fastlm.lm.saving import set_tensors, tensors_of
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def write_checkpoint(trainer: Trainer, path: Path) -> None:
     facts = {
         "kind": "checkpoint",
         "run": trainer.facts(),
+        "recipe": asdict(trainer.recipe),
+        "seed": trainer.seed,
         "progress": vars(trainer.progress),
         "optimizer": rest,
         "state": skeleton(trainer.state),
@@ -76,6 +80,29 @@ def read_checkpoint(trainer: Trainer, path: Path) -> None:
     own = iter(_numbered(groups.get("state", {}), rank))
     trainer.state = rebuilt(facts["state"], own, trainer.device)
     _set_random_states(trainer.device, _numbered(groups["random"], rank))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a checkpoint is of."""
+
+    config: dict[str, Any]
+    """Of the model."""
+    recipe: Recipe
+    seed: int
+    finished: bool
+
+
+def read_run(path: Path) -> Run:
+    """Says what a checkpoint is of, without reading its tensors.
+
+    Raises:
+        ValueError: it is something else.
+        OSError: it cannot be read.
+    """
+    facts = read_facts(path, "checkpoint")
+    recipe = Recipe(**facts["recipe"])
+    return Run(facts["run"]["model"], recipe, facts["seed"], facts["progress"]["finished"])
 
 
 def leaves(state: State) -> list[Tensor]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fastlm.lm._loss import linear_cross_entropy
 from fastlm.lm.config import Configured
+
+_AT_ONCE = 1 << 22
 
 State = Any
 """A tensor, or a tuple of states. In all its tensors the batch is dimension 1."""
@@ -85,9 +88,16 @@ class LanguageModel(Configured):
         return loss, loss, state
 
     @torch.no_grad()
-    def start_from_unigrams(self, ids: Tensor) -> None:
-        """Sets the output bias to the log frequencies of a text: the best there is while all weights are zero."""
-        counts = torch.bincount(ids.flatten(), minlength=self.decoder.out_features) + 1.0
+    def start_from_unigrams(self, ids: Any) -> None:
+        """Sets the output bias to the log frequencies of a text: the best there is while all weights are zero.
+
+        Args:
+            ids: [N] integers, a tensor or an array, which may be a ``numpy.memmap``: it is read piece by piece.
+        """
+        counts = torch.ones(self.decoder.out_features, dtype=torch.float64)
+        for first in range(0, len(ids), _AT_ONCE):
+            piece = torch.as_tensor(np.asarray(ids[first : first + _AT_ONCE], dtype=np.int64))
+            counts += torch.bincount(piece, minlength=len(counts))
         self.decoder.bias.copy_(counts.log() - counts.sum().log())
 
 

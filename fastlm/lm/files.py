@@ -16,24 +16,40 @@ Path = str | os.PathLike[str]
 
 @contextmanager
 def written(path: Path) -> Iterator[str]:
-    """A name to write a file under; at the end it is renamed, after a failure removed.
+    """A name to write a file under, behind symbolic links; at the end it is renamed, after a failure removed.
 
     Raises:
         OSError: the file cannot be written; the one that was there before is as it was.
+        ValueError: what is there is no file, but a device or a folder.
     """
-    name = os.fspath(path)
+    name = check_name(path)
     temporary = f"{name}.part"
     try:
+        open(temporary, "wb").close()
+        mode = os.stat(name if os.path.exists(name) else temporary).st_mode
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
+        os.chmod(temporary, mode & 0o7777)  # safetensors makes files that only their owner can read
         os.replace(temporary, name)
     except BaseException as error:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno:
-            raise OSError(error.errno, error.strerror, name) from None
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
+
+
+def check_name(path: Path) -> str:
+    """The name of a file, existing or not, behind symbolic links.
+
+    Raises:
+        ValueError: what is there is no file, but a device or a folder.
+    """
+    name = os.path.realpath(path)
+    if os.path.exists(name) and not os.path.isfile(name):
+        raise ValueError(f"{os.fspath(path)}: expected the name of a file, got that of a folder or a device")
+    return name
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -68,6 +84,10 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
         OSError: it cannot be read.
         ModuleNotFoundError: safetensors is needed.
     """
+    return _read(path, kind, tensors=True)
+
+
+def _read(path: Path, kind: str, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     _, safe_open, failure = _safetensors()
     name = os.fspath(path)
     with open(name, "rb"):  # the operating system's words for what is not there
@@ -75,12 +95,17 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     try:
         with safe_open(name, "pt") as file:
             facts = json.loads((file.metadata() or {}).get("fastlm", "{}"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            found = {key: file.get_tensor(key) for key in (file.keys() if tensors else ())}
     except (failure, ValueError) as error:
         raise ValueError(f"{name}: is no {kind} of fastlm, or is damaged: {error}") from None
     if facts.get("kind") != kind:
         raise ValueError(f"{name}: expected a {kind} of fastlm, got {facts.get('kind', 'some other safetensors file')}")
-    return tensors, facts
+    return found, facts
+
+
+def read_facts(path: Path, kind: str) -> dict[str, Any]:
+    """The facts alone; as :func:`read_tensors`."""
+    return _read(path, kind, tensors=False)[1]
 
 
 def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:

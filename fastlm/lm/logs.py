@@ -76,7 +76,7 @@ class Curves:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError:
             raise ModuleNotFoundError(
-                "--tensorboard needs the package tensorboard; pip install 'fastlm[tensorboard]'", name="tensorboard"
+                "TensorBoard's logs need the package tensorboard; pip install 'fastlm[tensorboard]'", name="tensorboard"
             ) from None
         self._writer = SummaryWriter(os.fspath(folder), purge_step=step or None)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from fastlm.lm.checkpoint import read_checkpoint, write_checkpoint
 from fastlm.lm.contract import LanguageModel, State
 from fastlm.lm.data import IGNORED, Columns, chunk_lengths
-from fastlm.lm.files import Path
+from fastlm.lm.files import Path, check_name
 from fastlm.lm.interrupts import Interrupts
 from fastlm.lm.logs import Curves, Log
 from fastlm.lm.optimizers import Average, make_optimizer
@@ -128,6 +128,8 @@ class Trainer:
         self.save_every = save_every
         self.report = report
         self.output = None if output is None else os.fspath(output)
+        if self.output is not None:
+            check_name(self.output)
         self._log_path, self._log_every, self._tensorboard = log, log_every, tensorboard
         self._log: Log | None = None
         self._curves: Curves | None = None
@@ -361,7 +363,10 @@ class Trainer:
 
 def _check_text(ids: Any, what: str, least: int) -> None:
     if len(ids) < least:
-        raise ValueError(f"expected a {what} of at least {least} tokens, one for each column, got {len(ids)}")
+        raise ValueError(
+            f"expected a {what} of at least {least} tokens, one for each column of the batch, got {len(ids)}; "
+            "give more text, or make the batch smaller"
+        )
 
 
 def _exp(loss: float) -> float:

@@ -328,6 +328,17 @@ class TestFiles:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
+    def test_a_device_is_not_replaced_and_a_link_leads_to_the_file(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ValueError, match="pipe: expected the name of a file, got that of a folder or a device"):
+            lm.save(make_model(), VOCABULARY, tmp_path / "pipe")
+        (tmp_path / "model").touch(mode=0o640)
+        (tmp_path / "link").symlink_to("model")
+        lm.save(make_model(), VOCABULARY, tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "model").stat().st_mode & 0o777 == 0o640
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "model", "pipe"]
+
     @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
     def test_the_log(self, tmp_path, suffix):
         path = tmp_path / f"log.{suffix}"
@@ -339,7 +350,7 @@ class TestFiles:
         assert [bool(row.get("valid_loss")) for row in rows] == [False, False, True] * 3
 
     def test_bad_texts(self):
-        with pytest.raises(ValueError, match="text of at least 4 tokens, one for each column, got 3"):
+        with pytest.raises(ValueError, match=r"text of at least 4 tokens, .*, got 3; give more text"):
             lm.Trainer(make_model(), IDS[:3], VOCABULARY, lm.Recipe(**RECIPE))
         with pytest.raises(ValueError, match="validation text of at least 1 tokens"):
             trainer(valid=IDS[:0])
