@@ -128,8 +128,9 @@ class TestCommand:
             ("word\n", [], 1, "at least 20 lines"),
             ("a b\n" * 40, ["--models", "transformer"], 2, "no model transformer; there are add-delta-3"),
             ("a b\n" * 40, ["--valid", "text"], 2, "go together"),
-            ("\udcff\n" * 40, [], 1, "invalid UTF-8 at byte 0"),
+            ("\udcff\n" * 40, [], 1, "text:1: invalid UTF-8"),
         ],
+        ids=["empty", "short", "model", "valid", "latin-1"],
     )
     def test_errors_are_one_line(self, tmp_path, text, options, status, message):
         (tmp_path / "text").write_bytes(text.encode(errors="surrogateescape"))
