@@ -42,7 +42,12 @@ def evaluate(
     from fastlm import lm
 
     loaded = loaded_model(model, ("RecurrentLM", "FixedWindowLM"))
-    found = lm.evaluate(loaded.model, loaded.vocabulary, Sentences(texts or ["-"], lower), batch_size=batch_size)
+    found = lm.evaluate(
+        loaded.model,
+        loaded.vocabulary,
+        Sentences(texts or ["-"], lower or loaded.meta.get("lower", False)),
+        batch_size=batch_size,
+    )
     facts = {
         "perplexity": found.perplexity,
         "perplexity_known": found.perplexity_known,

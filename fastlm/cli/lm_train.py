@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -198,13 +199,20 @@ def train(
         "batch_size": batch_size, "bptt": bptt, "variable_bptt": variable_bptt, "epochs": epochs, "decay": decay,
         "decay_from": decay_from, "decay_on_stall": decay_on_stall, "patience": patience,
     }  # fmt: skip
-    config, recipe, seed = _run(output, resume, restart, preset, _given(given), seed)
-    recipe = replace(recipe, **_given(of_recipe))
+    of_vocabulary = (unit, min_count, max_vocabulary, vocabulary)
+    of_text = (unit != Unit.WORDS, min_count > 1, max_vocabulary, vocabulary, lower)
+    if any(of_text) and len(corpus) == 1 and lm.are_tokens(corpus[0]):
+        raise typer.BadParameter(f"{corpus[0]} has its vocabulary; options for it are for fastlm lm encode")
+    if resume and (restart or preset is not None or unigram_bias is not None or any(of_text)):
+        raise typer.BadParameter("--resume takes model, recipe, vocabulary and --lower of the checkpoint")
+    begin = _resumed(output, _given(given)) if resume else _begin(output, restart, preset, _given(given))
+    recipe = replace(begin.recipe, **_given(of_recipe))
     if clip is not None:
         recipe = replace(recipe, clip=clip or None)
-    ids, words = _text(corpus, lower, unit, min_count, max_vocabulary, vocabulary)
+    seed, lower = begin.seed if seed is None else seed, begin.lower or lower
+    ids, words = _text(corpus, lower, lambda text: begin.vocabulary or _vocabulary(text, *of_vocabulary))
     torch.manual_seed(seed)
-    model = lm.from_config({**config, "vocab_size": len(words)})
+    model = lm.from_config({**begin.config, "vocab_size": len(words)})
     if (preset is None) if unigram_bias is None else unigram_bias:
         model.start_from_unigrams(ids)
     from fastlm import distributed
@@ -226,6 +234,7 @@ def train(
             tensorboard=tensorboard,
             report=report if first else lambda _: None,
             processes=processes,
+            meta={"lower": lower},
         )
         if resume:
             trainer.resume()
@@ -239,32 +248,44 @@ def train(
         _print_result(trainer, output, as_json)
 
 
-def _run(
-    output: Path, resume: bool, restart: bool, preset: str | None, given: dict[str, Any], seed: int | None
-) -> tuple[dict[str, Any], lm.Recipe, int]:
-    """The model's config, the recipe and the seed: of the checkpoint, of a preset or the default, and what is given."""
+@dataclass(frozen=True)
+class _Begin:
+    """What a run begins with."""
+
+    config: dict[str, Any]
+    recipe: lm.Recipe
+    seed: int = 1
+    vocabulary: lm.Vocabulary | None = None
+    lower: bool = False
+
+
+def _resumed(output: Path, given: dict[str, Any]) -> _Begin:
+    from fastlm.lm.checkpoint import read_run
+
+    run = read_run(f"{output}.checkpoint")
+    return _Begin({**run.config, **given}, run.recipe, run.seed, run.vocabulary, run.meta.get("lower", False))
+
+
+def _begin(output: Path, restart: bool, preset: str | None, given: dict[str, Any]) -> _Begin:
+    """Of a preset, or the default, with what is given."""
     from fastlm import lm
     from fastlm.lm.checkpoint import read_run
 
     checkpoint = Path(f"{output}.checkpoint")
-    if resume:
-        run = read_run(checkpoint)
-        return {**run.config, **given}, run.recipe, run.seed if seed is None else seed
     if checkpoint.exists() and not restart and not read_run(checkpoint).finished:
         raise ValueError(
             f"{checkpoint}: holds a run that has not ended; --resume goes on with it, --restart gives it up"
         )
-    seed = 1 if seed is None else seed
     if preset is not None:
         if "window" in given:
             raise typer.BadParameter("--preset and --window exclude each other")
         chosen = lm.preset(preset)
-        return {"class": "RecurrentLM", **chosen.model, **given}, chosen.recipe, seed
+        return _Begin({"class": "RecurrentLM", **chosen.model, **given}, chosen.recipe)
     if "window" in given:
         if wrong := given.keys() - {"window", "hidden_size", "embedding_size", "dropout", "init_scale"}:
             raise typer.BadParameter(f"a model of a --window has no {min(wrong)}")
-        return {"class": "FixedWindowLM", **given}, lm.Recipe(), seed
-    return {"class": "RecurrentLM", "cell": "lstm", "num_layers": 2, **given}, lm.Recipe(), seed
+        return _Begin({"class": "FixedWindowLM", **given}, lm.Recipe())
+    return _Begin({"class": "RecurrentLM", "cell": "lstm", "num_layers": 2, **given}, lm.Recipe())
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -286,18 +307,16 @@ def _device(name: str | None) -> str:
 
 
 def _text(
-    corpus: list[str], lower: bool, unit: Unit, min_count: int, max_vocabulary: int, vocabulary: Path | None
+    corpus: list[str], lower: bool, vocabulary_of: Callable[[Sentences], lm.Vocabulary]
 ) -> tuple[Any, lm.Vocabulary]:
     """The numbers of a text and its vocabulary."""
     from fastlm import lm
 
     if len(corpus) == 1 and lm.are_tokens(corpus[0]):
-        if lower or unit != Unit.WORDS or min_count > 1 or max_vocabulary or vocabulary is not None:
-            raise typer.BadParameter(f"{corpus[0]} has its vocabulary; options for it are for fastlm lm encode")
         tokens = lm.read_tokens(corpus[0])
         return tokens.ids, tokens.vocabulary
     sentences = Sentences(corpus, lower)
-    words = _vocabulary(sentences, unit, min_count, max_vocabulary, vocabulary)
+    words = vocabulary_of(sentences)
     return words.encode(sentences), words
 
 
@@ -319,11 +338,13 @@ def _vocabulary(
 
     if path is None:
         return lm.Vocabulary.from_sentences(sentences, max_vocabulary or None, min_count=min_count, unit=unit.value)
-    if min_count > 1 or max_vocabulary:
-        raise typer.BadParameter("--vocabulary gives the words; --min-count and --max-vocabulary cannot choose them")
     if lm.are_tokens(path):
         return lm.read_tokens(path).vocabulary
-    return lm.Vocabulary((word for word in _read_vocabulary(path) if word not in (lm.UNKNOWN, lm.END)), unit.value)
+    if unit != Unit.WORDS:
+        raise typer.BadParameter("--vocabulary is a file of words; it has none for --unit characters")
+    if min_count > 1 or max_vocabulary:
+        raise typer.BadParameter("--vocabulary gives the words; --min-count and --max-vocabulary cannot choose them")
+    return lm.Vocabulary(word for word in _read_vocabulary(path) if word not in (lm.UNKNOWN, lm.END))
 
 
 def _print_result(trainer: lm.Trainer, output: Path, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from fastlm.lm.optimizers import Average, optimizer_state, set_optimizer_state
 from fastlm.lm.progress import Progress
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.saving import set_tensors, tensors_of
+from fastlm.lm.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from fastlm.lm.trainer import Trainer
@@ -45,6 +47,8 @@ def write_checkpoint(trainer: Trainer, path: Path) -> None:
         "run": trainer.facts(),
         "recipe": asdict(trainer.recipe),
         "seed": trainer.seed,
+        "vocabulary": trainer.vocabulary.to_json(),
+        "meta": trainer.meta,
         "progress": vars(trainer.progress),
         "optimizer": rest,
         "state": skeleton(trainer.state),
@@ -60,7 +64,7 @@ def read_checkpoint(trainer: Trainer, path: Path) -> None:
         OSError: the file cannot be read.
     """
     tensors, facts = read_tensors(path, "checkpoint")
-    for what, expected in trainer.facts().items():
+    for what, expected in json.loads(json.dumps(trainer.facts())).items():
         found = facts["run"][what]
         if differing := differences(found, expected):
             raise ValueError(f"{path}: is of another {what}: {differing}")
@@ -90,6 +94,8 @@ class Run:
     """Of the model."""
     recipe: Recipe
     seed: int
+    vocabulary: Vocabulary
+    meta: dict[str, Any]
     finished: bool
 
 
@@ -102,7 +108,8 @@ def read_run(path: Path) -> Run:
     """
     facts = read_facts(path, "checkpoint")
     recipe = Recipe(**facts["recipe"])
-    return Run(facts["run"]["model"], recipe, facts["seed"], facts["progress"]["finished"])
+    words = Vocabulary.from_json(facts["vocabulary"])
+    return Run(facts["run"]["model"], recipe, facts["seed"], words, facts["meta"], facts["progress"]["finished"])
 
 
 def leaves(state: State) -> list[Tensor]:

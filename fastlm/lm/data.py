@@ -41,7 +41,7 @@ class Columns:
             raise ValueError(f"expected a text of at least batch_size = {batch_size} tokens, got {len(ids)}")
         if batch_size % world:
             raise ValueError(f"expected a batch size that is a multiple of the {world} processes, got {batch_size}")
-        self.ids = ids.numpy() if isinstance(ids, Tensor) else ids
+        self.ids = ids.cpu().numpy() if isinstance(ids, Tensor) else ids
         self.batch_size = batch_size
         self.start = start
         self._steps = -(-len(ids) // batch_size)

@@ -70,7 +70,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str,
         try:
             save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
         except failure as error:
-            number = re.search(r"os error (\d+)", str(error))
+            number = re.search(r"(?:os error|code:) (\d+)", str(error))  # the latter in older versions
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from None

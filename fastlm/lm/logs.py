@@ -19,7 +19,7 @@ class Log:
 
     Args:
         path: ``.csv``, or else JSON lines.
-        kept: bytes of the file that stay; 0: a new file.
+        kept: bytes of the file that stay, if it is there; 0: a new file.
 
     Raises:
         OSError: it cannot be written.
@@ -28,7 +28,8 @@ class Log:
 
     def __init__(self, path: Path, kept: int = 0) -> None:
         self._csv = os.fspath(path).endswith(".csv")
-        there = os.path.getsize(path) if os.path.exists(path) else 0
+        there = os.path.getsize(path) if os.path.isfile(path) else 0
+        kept = kept if there else 0
         if there < kept:
             name = os.fspath(path)
             raise ValueError(f"{name}: expected the log of the run that is resumed, {kept} bytes, got {there}")

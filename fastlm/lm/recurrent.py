@@ -84,6 +84,11 @@ class RecurrentLM(LanguageModel):
         check_vocab_size(vocab_size)
         features = embedding_size or hidden_size
         last = features if tied else hidden_size
+        if num_layers == 1 and last != hidden_size:
+            raise ValueError(
+                f"with tied weights the last layer has as many units as the embedding has features, {features}; "
+                f"of one layer hidden_size must be that, too, got {hidden_size}"
+            )
         on_input, between, on_output = (
             dropout if p is None else p for p in (input_dropout, hidden_dropout, output_dropout)
         )

@@ -40,7 +40,8 @@ def save(
 
     Args:
         model: any of :mod:`fastlm.lm`.
-        vocabulary: of the words that it reads.
+        vocabulary: of the words that it reads; of a :class:`fastlm.lm.ConditionalLM`, that it writes: put that of the
+            source into ``meta``, by :meth:`Vocabulary.to_json`.
         path: of the file.
         meta: anything else that JSON can hold.
         tensors: what the parameters are to be, if not what they are.
@@ -61,7 +62,7 @@ def save(
         ('a', 8, {'epochs': 3})
     """
     config = model.config
-    size = config.get("source_size", config["vocab_size"])
+    size = config["vocab_size"]
     if size != len(vocabulary):
         raise ValueError(f"expected a vocabulary of the model's {size} words, got one of {len(vocabulary)}")
     facts = {"kind": "model", "config": config, "vocabulary": vocabulary.to_json(), "meta": dict(meta or {})}

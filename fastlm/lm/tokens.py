@@ -13,7 +13,6 @@ import numpy as np
 from fastlm.lm.files import Path, written
 from fastlm.lm.vocabulary import Vocabulary
 
-_AT_ONCE = 1 << 18
 _TYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "U32": np.dtype("<u4")}
 
 
@@ -54,13 +53,9 @@ def write_tokens(path: Path, sentences: Iterable[str], vocabulary: Vocabulary) -
     with written(path) as temporary:
         with open(temporary, "wb") as file:
             room = _write_header(file, facts, kind, number)
-            waiting: list[int] = []
-            for sentence in sentences:
-                waiting += vocabulary.ids_of(sentence)
-                if len(waiting) >= _AT_ONCE:
-                    number += file.write(np.array(waiting, _TYPES[kind]).tobytes()) // _TYPES[kind].itemsize
-                    waiting = []
-            number += file.write(np.array(waiting, _TYPES[kind]).tobytes()) // _TYPES[kind].itemsize
+            for block in vocabulary.encode_blocks(sentences, _TYPES[kind]):
+                file.write(block.tobytes())
+                number += len(block)
             if not number:
                 raise ValueError("expected text with at least one sentence, got none")
             file.seek(0)

@@ -6,7 +6,7 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,13 +66,14 @@ class Trainer:
         valid: another text, to validate on.
         output: file for the model; None: nothing is written.
         seed: of the dropouts and of variable chunks.
-        seconds: stop after this time, of this run and those before that it resumes.
+        seconds: stop after this time; that before a resumption does not count.
         save_every: seconds between checkpoints.
         log: file for a table of the run: ``.csv``, or else JSON lines.
         log_every: steps between its rows.
         tensorboard: folder for TensorBoard.
         report: called after each step with a :class:`Step`, after each epoch with an :class:`Epoch`.
         processes: what trains together; one process by default.
+        meta: what else is to be written into the model's file, for JSON.
 
     Raises:
         ValueError: a text is shorter than the recipe's batch, or the vocabulary is not the model's.
@@ -105,6 +106,7 @@ class Trainer:
         tensorboard: Path | None = None,
         report: Callable[[Step | Epoch], object] = lambda _: None,
         processes: Processes | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
         self.recipe = recipe = recipe or Recipe()
@@ -124,6 +126,7 @@ class Trainer:
                 f"expected a vocabulary of the model's {model.decoder.out_features} words, got one of {len(vocabulary)}"
             )
         self.seed = seed
+        self.meta = dict(meta or {})
         self.limit = seconds
         self.save_every = save_every
         self.report = report
@@ -194,10 +197,10 @@ class Trainer:
                 if not self._resumed:
                     self.save_checkpoint()
                 self._together = self.processes.join(self.model)
-                self._begin = time.perf_counter() - self.progress.seconds
-                self._saved = time.perf_counter()
+                self._saved = now = time.perf_counter()
+                self._begin, end = now - self.progress.seconds, now + self.limit
                 while not self.progress.finished:
-                    if not self._epoch(interrupts):
+                    if not self._epoch(interrupts, end):
                         self._end_early()
                         break
             self._use_best()
@@ -233,7 +236,7 @@ class Trainer:
             self.processes.any([])  # the others wait until it is there
         self._saved = time.perf_counter()
 
-    def _epoch(self, interrupts: Interrupts) -> bool:
+    def _epoch(self, interrupts: Interrupts, end: float) -> bool:
         """The rest of an epoch; returns whether there was time for it."""
         progress, recipe = self.progress, self.recipe
         seed = self.seed * 1_000_003 + progress.epoch
@@ -245,7 +248,7 @@ class Trainer:
             now = time.perf_counter()
             progress.seconds = now - self._begin
             stop, over, due = self.processes.any(
-                [interrupts.caught > 0, progress.seconds >= self.limit, now - self._saved >= self.save_every]
+                [interrupts.caught > 0, now >= end, now - self._saved >= self.save_every]
             )
             if stop or over or due:
                 self.save_checkpoint()
@@ -334,8 +337,8 @@ class Trainer:
         if self.output is None or self.processes.rank:
             return
         done = self.progress
-        meta = {"epochs": done.epoch, "steps": done.step, "tokens": done.tokens, "loss": done.best, "seed": self.seed}
-        save(self.model, self.vocabulary, self.output, meta, tensors=self.best)
+        facts = {"epochs": done.epoch, "steps": done.step, "tokens": done.tokens, "loss": done.best, "seed": self.seed}
+        save(self.model, self.vocabulary, self.output, self.meta | facts, tensors=self.best)
 
     @torch.no_grad()
     def _measure(self, text: Columns) -> float:

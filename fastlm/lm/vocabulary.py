@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from fastlm.lm.files import written
 UNKNOWN = "<unk>"
 END = "</s>"
 UNITS = ("words", "characters")
+_AT_ONCE = 1 << 18
 
 
 class Vocabulary(Sequence[str]):
@@ -114,7 +116,19 @@ class Vocabulary(Sequence[str]):
 
     def encode(self, sentences: Iterable[str]) -> Tensor:
         """Numbers of the words of each sentence, each sentence ended by ``</s>``: int64 [tokens]."""
-        return torch.tensor([i for sentence in sentences for i in self.ids_of(sentence)], dtype=torch.int64)
+        blocks = list(self.encode_blocks(sentences, np.dtype(np.int64)))
+        return torch.from_numpy(np.concatenate(blocks)) if blocks else torch.empty(0, dtype=torch.int64)
+
+    def encode_blocks(self, sentences: Iterable[str], dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
+        """The same in pieces, so that the numbers of a long text are never there as Python objects all at once."""
+        waiting: list[int] = []
+        for sentence in sentences:
+            waiting += self.ids_of(sentence)
+            if len(waiting) >= _AT_ONCE:
+                yield np.array(waiting, dtype)
+                waiting = []
+        if waiting:
+            yield np.array(waiting, dtype)
 
     def restrict(self, sentence: str) -> str:
         """The sentence with ``<unk>`` in the place of the words that are not in the list.

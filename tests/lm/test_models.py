@@ -164,6 +164,7 @@ class TestRecurrent:
             (lambda: lm.RecurrentLM(5, cell="gru2"), "cell must be one of rnn_tanh, .*, got 'gru2'"),
             (lambda: lm.RecurrentLM(5, recurrent="jax"), "recurrent must be 'fastlm', 'torch'"),
             (lambda: lm.RecurrentLM(5, recurrent="torch", weight_dropout=0.5), "have no weight_dropout"),
+            (lambda: lm.RecurrentLM(5, 6, embedding_size=4, tied=True), "hidden_size must be that, too, got 6"),
             (lambda: lm.RecurrentLM(5, init="he"), "init must be one of default, uniform, xavier"),
             (lambda: lm.RecurrentLM(5, forget_bias=1.0), "forget_bias is for LSTMs"),
             (lambda: lm.RecurrentLM.from_preset("gpt", 5), "no preset 'gpt'; there are zaremba-small"),

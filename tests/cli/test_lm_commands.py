@@ -83,6 +83,7 @@ class TestTrain:
         assert "holds a run that has not ended; --resume goes on with it, --restart gives it up" in again.stderr
         succeed("train", folder / "corpus", "-o", stopped, "--resume")
         assert whole.read_bytes() == stopped.read_bytes()
+        assert "takes model, recipe, voc" in run("train", "-", "-o", stopped, "--resume", "--lower").stderr
         other = run("train", folder / "corpus", "-o", stopped, "--resume", "--hidden", "9")
         assert other.returncode == 1
         assert "stopped.checkpoint: is of another model: hidden_size is 8 there and 9 here" in other.stderr
@@ -105,7 +106,7 @@ class TestTrain:
             ("--window", "3"),
             ("--cell", "gru", "--tied", "--orthogonal", "--init", "xavier"),
             ("--forget-bias", "1", "--optimizer", "nt-asgd", "--variable-bptt", "--clip", "0"),
-            ("--unit", "characters", "--bptt", "50"),
+            ("--unit", "characters", "--bptt", "50", "--lower"),
         ],
     )
     def test_many_kinds(self, folder, tmp_path, options):
