@@ -26,6 +26,7 @@ __all__ = [
     "RNNCell",
     "checked",
     "dropout",
+    "linear_cross_entropy",
     "lm",
     "ngram",
     "nn",
@@ -45,9 +46,15 @@ if TYPE_CHECKING:
     from fastlm.nn.quantize import quantize_
     from fastlm.nn.replace import replace_
     from fastlm.nn.rnn import GRU, LSTM, RNN, IndRNN
+    from fastlm.ops.linear_cross_entropy import linear_cross_entropy
 else:  # hidden from type checkers, which would take it to have every name
     _parts = ("lm", "ngram", "nn", "ops", "reference")
-    _homes = {"CheckError": "_checked", "checked": "_checked", "status": "_library"}  # of all others: nn
+    _homes = {  # of all others: nn
+        "CheckError": "_checked",
+        "checked": "_checked",
+        "linear_cross_entropy": "ops",
+        "status": "_library",
+    }
 
     def __getattr__(name):
         """Loads a public name when it is first asked for; then it is here as any other."""

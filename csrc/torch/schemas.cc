@@ -10,6 +10,8 @@ STABLE_TORCH_LIBRARY(fastlm, m) {
       "rnn_stream(Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] w_hh, Tensor[] b_ih, Tensor[] b_hh, "
       "Tensor[] scale_ih, Tensor[] scale_hh, str cell) -> (Tensor output, Tensor[] hn)");
   m.def(fastlm::kDropout);
+  m.def(fastlm::kLinearCrossEntropy);
+  m.def(fastlm::kLinearCrossEntropyBackward);
   m.def("cells() -> str[]");
   m.def("cell_traits(str cell) -> int[]");
   m.def("measure_fma(int repeats) -> float");

@@ -118,7 +118,8 @@ def train(
         ),
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="sgd, adam, adamw or nt-asgd; default adamw.", show_default=False)
+        str | None,
+        typer.Option(help="sgd, nt-asgd, adam, adamw, nadam, adagrad or rmsprop; default adamw.", show_default=False),
     ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate; default 0.003.", show_default=False)] = None,
     weight_decay: Annotated[float | None, typer.Option(show_default=False)] = None,

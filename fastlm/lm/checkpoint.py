@@ -44,7 +44,7 @@ def write_checkpoint(trainer: Trainer, path: Path) -> None:
     tensors = {f"{group}.{name}": tensor for group, some in groups.items() for name, tensor in some.items()}
     facts = {
         "kind": "checkpoint",
-        "run": trainer.facts(),
+        "run": trainer.facts,
         "recipe": asdict(trainer.recipe),
         "seed": trainer.seed,
         "vocabulary": trainer.vocabulary.to_json(),
@@ -64,7 +64,7 @@ def read_checkpoint(trainer: Trainer, path: Path) -> None:
         OSError: the file cannot be read.
     """
     tensors, facts = read_tensors(path, "checkpoint")
-    for what, expected in json.loads(json.dumps(trainer.facts())).items():
+    for what, expected in json.loads(json.dumps(trainer.facts)).items():
         found = facts["run"][what]
         if differing := differences(found, expected):
             raise ValueError(f"{path}: is of another {what}: {differing}")

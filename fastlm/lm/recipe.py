@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-OPTIMIZERS = ("sgd", "adam", "adamw", "nt-asgd")
+OPTIMIZERS = ("sgd", "nt-asgd", "adam", "adamw", "nadam", "adagrad", "rmsprop")
 
 
 @dataclass(frozen=True)
@@ -13,10 +13,12 @@ class Recipe:
     """A training schedule. A loss that "does not fall" is that of the validation text, or of training without one."""
 
     optimizer: str = "adamw"
-    """``"sgd"``, ``"adam"``, ``"adamw"``, or ``"nt-asgd"``: SGD, and from the epoch on whose validation loss is above
-    the best of those more than ``nonmono`` epochs before, the average of all parameters since (Merity et al. 2018)."""
+    """Torch's ``"sgd"``, ``"adam"``, ``"adamw"``, ``"nadam"``, ``"adagrad"``, ``"rmsprop"``, or ``"nt-asgd"``: SGD,
+    and from the epoch on whose validation loss is above the best of those more than ``nonmono`` epochs before, the mean
+    of the parameters over all steps since (Merity et al. 2018)."""
     lr: float = 0.003
     weight_decay: float = 0.0
+    """L2 regularisation of all parameters; of AdamW, apart from the gradient."""
     momentum: float = 0.0
     """Of SGD."""
     clip: float | None = 1.0

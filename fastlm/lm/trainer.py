@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,7 @@ class Trainer:
         """The file that holds the run."""
         return None if self.output is None else f"{self.output}.checkpoint"
 
+    @cached_property
     def facts(self) -> dict[str, dict[str, Any]]:
         """What a run that is resumed must have in common with this one. Epochs, time and patience may be others."""
         recipe = {name: x for name, x in asdict(self.recipe).items() if name not in ("epochs", "patience")}
@@ -196,6 +198,7 @@ class Trainer:
             with Interrupts() as interrupts:
                 if not self._resumed:
                     self.save_checkpoint()
+                    self._resumed = True
                 self._together = self.processes.join(self.model)
                 self._saved = now = time.perf_counter()
                 self._begin, end = now - self.progress.seconds, now + self.limit

@@ -196,6 +196,16 @@ class TestSchedule:
 
 
 class TestStops:
+    @pytest.mark.parametrize("optimizer", lm.recipe.OPTIMIZERS)
+    def test_every_optimizer_goes_on_where_it_was(self, tmp_path, optimizer):
+        recipe = {"optimizer": optimizer, "lr": 0.01, "weight_decay": 0.1, "momentum": 0.9, "epochs": 1}
+        trainer(recipe=recipe, output=tmp_path / "whole").run()
+        trainer(recipe=recipe, output=tmp_path / "model", seconds=0.0).run()
+        after = trainer(recipe=recipe, output=tmp_path / "model")
+        after.resume()
+        after.run()
+        assert (tmp_path / "whole").read_bytes() == (tmp_path / "model").read_bytes()
+
     def test_ctrl_c_saves_and_the_run_goes_on_from_there(self, tmp_path):
         whole = trainer(output=tmp_path / "whole")
         whole.run()
