@@ -9,6 +9,7 @@ from fastlm.cli import (
     doctor,
     lm,
     lm_compare,
+    lm_generate,
     lm_gradients,
     lm_sentences,
     lm_train,
@@ -32,6 +33,7 @@ lm.app.command("train")(lm_train.train)
 lm.app.command("encode")(lm_train.encode)
 lm.app.command("classify")(lm_sentences.classify)
 lm.app.command("tag")(lm_sentences.tag)
+lm.app.command("generate")(lm_generate.generate)
 lm.app.command("compare")(lm_compare.compare)
 lm.app.command("gradients")(lm_gradients.gradients)
 app.add_typer(lm.app, name="lm")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fastlm.cli.lm_console import Sentences
 from fastlm.cli.ngram_console import note, print_json
 
 if TYPE_CHECKING:
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
 
 
 def compare(
-    corpus: Annotated[Path, typer.Argument(help="A text, a sentence a line.", show_default=False)],
+    corpus: Annotated[
+        str, typer.Argument(help="A text, a sentence a line, also compressed; - is standard input.", show_default=False)
+    ],
     valid: Annotated[
-        Path | None, typer.Option(help="Text to validate on; none: a twentieth of the corpus.", show_default=False)
+        str | None, typer.Option(help="Text to validate on; none: a twentieth of the corpus.", show_default=False)
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Text to test on; none: the last twentieth of the corpus.", show_default=False)
+        str | None, typer.Option(help="Text to test on; none: the last twentieth of the corpus.", show_default=False)
     ] = None,
-    models: Annotated[str, typer.Option(help="Names with commas between, or all; --models help lists them.")] = "all",
+    models: Annotated[str, typer.Option(help="Names with commas between, or all; a wrong one lists them.")] = "all",
     vocabulary: Annotated[int, typer.Option(min=3, help="The most frequent words, so many; others: <unk>.")] = 10_000,
     hidden: Annotated[int, typer.Option(min=1, help="Hidden units of the recurrent models.")] = 200,
     epochs: Annotated[int, typer.Option(min=1, help="Of training.")] = 13,
@@ -52,10 +55,10 @@ def compare(
         raise typer.BadParameter(f"no model {', '.join(unknown)}; there are {', '.join(MODELS)}")
     if output is not None:
         new_figure(1, 1, 1)  # fails before hours of training, not after
-    lines = _lines(corpus)
     if (valid is None) != (test is None):
         raise typer.BadParameter("--valid and --test go together")
-    split = Split.of(lines) if valid is None or test is None else Split(lines, _lines(valid), _lines(test))
+    lines, *heldout = (_lines(text) for text in (corpus, valid, test) if text is not None)
+    split = Split(lines, *heldout) if heldout else Split.of(lines)
     with _progress(epochs) as report:
         found = measure(
             split,
@@ -76,18 +79,10 @@ def compare(
         note(f"written: {', '.join(map(str, save_comparison(output, found)))}")
 
 
-def _lines(path: Path) -> list[str]:
-    """The lines of a text that are not empty.
-
-    Raises:
-        ValueError: there is none, or they are not UTF-8.
-    """
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: invalid UTF-8 at byte {error.start}; convert it: iconv") from None
+def _lines(text: str) -> list[str]:
+    lines = [line for line in Sentences([text]) if line.strip()]
     if not lines:
-        raise ValueError(f"{path}: expected a text with at least one word, got none")
+        raise ValueError(f"{text}: expected a text with at least one word, got none")
     return lines
 
 
@@ -124,6 +119,8 @@ def _print(found: Comparison) -> None:
     from fastlm.lm.comparison_report import COLUMNS, cells
 
     facts, console = found.facts, Console()
+    if not console.is_terminal:
+        console.width = 120
     table = Table(box=box.SIMPLE)
     for column in COLUMNS[:-1]:
         table.add_column(column, justify="left" if column == "model" else "right")

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from fastlm.cli.lm_console import Sentences
 from fastlm.cli.ngram_console import note, print_json
 
 
 def gradients(
     text: Annotated[
-        Path | None, typer.Argument(help="A text, a sentence a line; none: a task of memory.", show_default=False)
+        str | None, typer.Argument(help="A text, a sentence a line; none: a task of memory.", show_default=False)
     ] = None,
     cell: Annotated[
         list[str] | None,
@@ -54,7 +55,7 @@ def gradients(
         ids, places = recall_task(delay, symbols=symbols, seed=seed)
         words = symbols + 2
     else:
-        lines = text.read_text(encoding="utf-8").splitlines()
+        lines = list(Sentences([text]))
         found_words = Vocabulary.from_sentences(lines, vocabulary)
         ids, places, words = found_words.encode(lines), None, len(found_words)
     found = measure(

@@ -32,15 +32,14 @@ def dynamic_token_scores(
     perplexity of these scores is an honest one. A copy of the model learns; the model stays as it is.
 
     Without ``squares`` the step is one of SGD: ``w -= learning_rate * g``. With them the gradient of each parameter is
-    divided by its typical size, ``sqrt(squares) + epsilon`` (of all parameters together, the rate that suits is about a
-    hundredth of SGD's), and the decay is stronger where that size is large. Either way ``decay`` draws each parameter
-    back to where it was after training.
+    divided by its typical size, ``sqrt(squares) + epsilon``, and the decay is stronger where that size is large. Either
+    way ``decay`` draws each parameter back to where it was after training.
 
     Args:
         model: gives ``(logits, state)`` for ``(input, state)``.
         ids: [N] int64, a text.
         start: what stands before the text, usually ``</s>``.
-        learning_rate: of a step on the mean loss of a segment; None: 1.0, with ``squares`` 0.001.
+        learning_rate: of a step on the mean loss of a segment; None: 0.1, with ``squares`` 0.0003.
         decay: share of the way back that is gone in a step.
         segment: tokens between two steps.
         squares: of :func:`gradient_squares`, on the training text.
@@ -61,7 +60,7 @@ def dynamic_token_scores(
         >>> bool(scores[60:].mean() > scores[:60].mean())
         True
     """
-    rate = (1.0 if squares is None else 1e-3) if learning_rate is None else learning_rate
+    rate = (0.1 if squares is None else 3e-4) if learning_rate is None else learning_rate
     if len(ids) == 0:
         raise ValueError("expected a text of at least one token, got none")
     if rate < 0 or not 0 <= decay <= 1 or segment < 1 or epsilon <= 0:

@@ -1,6 +1,7 @@
 """Sampling and beam search, beside plain loops and on chains of words whose probabilities are known."""
 
 import itertools
+import json
 import math
 from collections import Counter
 
@@ -9,9 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from typer.testing import CliRunner
 
 import fastlm
 from fastlm import lm
+from fastlm.cli.app import app
 
 VOCABULARY = lm.Vocabulary("abcdef")
 
@@ -208,3 +211,51 @@ class TestBeamSearch:
     def test_errors(self, options):
         with pytest.raises(ValueError, match="expected"):
             lm.beam_search(random_chain(0), VOCABULARY, **options)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("models") / "model"
+    model = lm.RecurrentLM(len(VOCABULARY), 8, cell="gru", init="uniform", init_scale=1.0)
+    lm.save(model, VOCABULARY, path, {"lower": True})
+    return path
+
+
+class TestCommand:
+    def run(self, *arguments, **options):
+        return CliRunner().invoke(app, ["lm", "generate", *map(str, arguments)], **options)
+
+    def test_says_what_python_says(self, saved):
+        model = lm.load(saved).model
+        options = ["--seed", 3, "--temperature", 0.8, "--top-k", 4, "--top-p", 0.9, "--max-words", 12]
+        shown = self.run(saved, "-", "-n", 2, *options, "--batch-size", 3, "--json", input="A b\nc\n")
+        assert shown.exit_code == 0
+        lines = [json.loads(line) for line in shown.stdout.splitlines()]
+        for i, (line, prompt) in enumerate(zip(lines, ["a b", "a b", "c", "c"], strict=True)):
+            words = lm.generate(
+                model, VOCABULARY, prompt, seed=3 + i, temperature=0.8, top_k=4, top_p=0.9, max_words=12
+            )
+            assert line == {"prompt": prompt, "text": " ".join(words)}
+
+    def test_beams(self, saved):
+        shown = self.run(saved, "a", "--beams", 4, "-n", 3, "--max-words", 5)
+        expected = lm.beam_search(lm.load(saved).model, VOCABULARY, "a", beams=4, n_best=3, max_words=5)
+        assert shown.stdout.splitlines() == [" ".join(found.tokens) for found in expected]
+
+    def test_what_is_unknown_is_said(self, saved):
+        shown = self.run(saved, "a", "zebra", "--text", "--max-words", 40, "--seed", 1)
+        assert shown.exit_code == 0
+        assert shown.stderr == "fastlm: not in the vocabulary, taken as <unk>: zebra\n"
+        assert shown.stdout.startswith("a zebra ")
+        assert len(shown.stdout.split()) + shown.stdout.count("\n") - 1 == 42
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "message"),
+        [(["--top-p", 0], 1, "0 < top_p <= 1"), (["--beams", 2, "-n", 3], 2, "--number 3 needs --beams 3 or more")],
+    )
+    def test_errors(self, saved, tmp_path, arguments, status, message):
+        shown = self.run(saved, *arguments)
+        assert (shown.exit_code, message in shown.stderr) == (status, True)
+        (tmp_path / "text").write_text("no model")
+        assert self.run(tmp_path / "text").stderr.count("\n") == 1
