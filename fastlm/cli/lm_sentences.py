@@ -149,7 +149,7 @@ def tag(
 
     def read(path: Path) -> list[tuple[list[str], list[str]]]:
         found = lm.read_tagged(path, word=word_column, tag=tag_column)
-        return [(_words(" ".join(words), lower), tags) for words, tags in found]
+        return [([word.lower() if lower else word for word in words], tags) for words, tags in found]
 
     if train is not None:
         sentences = read(train)

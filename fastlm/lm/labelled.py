@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 _CONLLU = 10  # columns: word and tag are the second and the fourth
@@ -36,12 +36,12 @@ def read_labelled(
     """
     name = os.fspath(path)
     tabs = name.endswith(".tsv")
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = csv.reader(file, "excel-tab" if tabs else "excel", quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL)
-        try:
-            found = [(rows.line_num, row) for row in rows if row]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{name}:{rows.line_num + 1}: {error}") from None
+    lines = io.StringIO(_text(name), newline="")
+    rows = csv.reader(lines, "excel-tab" if tabs else "excel", quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL)
+    try:
+        found = [(rows.line_num, row) for row in rows if row]
+    except csv.Error as error:
+        raise ValueError(f"{name}:{rows.line_num}: {error}") from None
     if not found:
         raise ValueError(f"{name}: expected rows of a label and a text, got none")
     names = found[0][1]
@@ -86,12 +86,13 @@ def read_tagged(
     sentences: list[tuple[list[str], list[str]]] = []
     words: list[str] = []
     tags: list[str] = []
-    for number, line in enumerate([*_lines(name), ""], 1):
+    for number, line in enumerate([*_text(name).split("\n"), ""], 1):
         if not line.strip():
             if words:
                 sentences.append((words, tags))
             words, tags = [], []
             continue
+        line = line.rstrip("\r")
         columns = line.split("\t") if "\t" in line else line.split()
         universal = len(columns) == _CONLLU
         if line.startswith("#") and "\t" not in line:
@@ -108,9 +109,11 @@ def read_tagged(
     return sentences
 
 
-def _lines(name: str) -> Iterator[str]:
-    for number, line in enumerate(Path(name).read_bytes().splitlines(), 1):
-        try:
-            yield line.decode()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{name}:{number}: invalid UTF-8 ({error.reason})") from None
+def _text(name: str) -> str:
+    """A file in UTF-8; a byte order mark, as spreadsheets write it, is left out."""
+    content = Path(name).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{name}:{line}: invalid UTF-8 ({error.reason}); convert it: iconv") from None

@@ -64,7 +64,7 @@ class Trainer:
         ids: the text: [N] of integers, a tensor or an array, such as :attr:`fastlm.lm.Tokens.ids`.
         vocabulary: of the text.
         recipe: optimiser and schedule.
-        valid: another text, to validate on.
+        valid: another text, to validate on, in as many columns as the recipe's batch has.
         output: file for the model; None: nothing is written.
         seed: of the dropouts and of variable chunks.
         seconds: stop after this time; that before a resumption does not count.

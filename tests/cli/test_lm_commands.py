@@ -198,6 +198,11 @@ class TestSentences:
         facts = json.loads(succeed("tag", tmp_path / "model", "--json", input="the cat\n"))
         assert facts == {"words": ["the", "cat"], "tags": ["DET", "NOUN"]}
 
+    def test_a_word_with_a_space_in_it_has_one_tag(self, tmp_path):
+        (tmp_path / "data").write_text("20 000\tNUM\nmen\tNOUN\n\n" * 4)
+        options = ("--train", tmp_path / "data", "--test", tmp_path / "data", *self.OPTIONS)
+        assert succeed("tag", tmp_path / "model", *options) == "100.00% of 8 words right\n"
+
     @pytest.mark.parametrize(
         ("command", "content", "message"),
         [

@@ -125,3 +125,35 @@ class TestVocabulary:
             (tmp_path / "vocabulary").write_text(wrong)
             with pytest.raises(ValueError, match="is no vocabulary of fastlm"):
                 lm.Vocabulary.load(tmp_path / "vocabulary")
+
+
+class TestLabelled:
+    def test_tables(self, tmp_path):
+        path = tmp_path / "data.tsv"
+        path.write_text('good\t"a b\nbad\tc\n')
+        assert lm.read_labelled(path) == [("good", '"a b'), ("bad", "c")]
+        path = tmp_path / "data.csv"
+        path.write_text('\ufeffid,text,label\n1,"a, ""b""\nc",good\n')
+        assert lm.read_labelled(path) == [("good", 'a, "b"\nc')]
+        assert lm.read_labelled(path, label="id") == [("1", 'a, "b"\nc')]
+        with pytest.raises(ValueError, match=r"data.csv:1: expected the names of columns, stars and text, got"):
+            lm.read_labelled(path, label="stars")
+        path.write_bytes(b"good,a\n\xff,b\n")
+        with pytest.raises(ValueError, match=r"data.csv:2: invalid UTF-8"):
+            lm.read_labelled(path)
+
+    def test_tags(self, tmp_path):
+        path = tmp_path / "data"
+        rest = "\t_" * 4
+        path.write_text(
+            f"# text = don't # go\n1-2\tdon't\t_\t_\t_\t_{rest}\n1\tdo\tdo\tAUX\tx\t_{rest}\n"
+            f"2\tn't\tnot\tPART\tx\t_{rest}\n2.1\t_\t_\t_\t_\t_{rest}\n \n3\t#\t#\tSYM\tx\t_{rest}"
+        )
+        assert lm.read_tagged(path) == [(["do", "n't"], ["AUX", "PART"]), (["#"], ["SYM"])]
+        assert lm.read_tagged(path, tag=5)[0][1] == ["x", "x"]
+        path.write_text("EU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\n# x\n")
+        assert lm.read_tagged(path) == [(["EU", "rejects"], ["B-ORG", "O"])]
+        assert lm.read_tagged(path, tag=2) == [(["EU", "rejects"], ["NNP", "VBZ"])]
+        path.write_bytes(b"a X\n\xff Y\n")
+        with pytest.raises(ValueError, match="data:2: invalid UTF-8"):
+            lm.read_tagged(path)
