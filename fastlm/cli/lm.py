@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fastlm.cli.lm_console import ModelErrors, Sentences, loaded_model
-from fastlm.cli.ngram_console import print_json
+from fastlm.cli.ngram_console import load_model, print_json
 
 app = typer.Typer(
     cls=ModelErrors,
@@ -32,6 +32,19 @@ def evaluate(
     batch_size: Annotated[
         int, typer.Option(min=1, help="Columns that the text is cut into: faster, and each begins without context.")
     ] = 1,
+    dynamic: Annotated[
+        float | None,
+        typer.Option(min=0, help="Learn from the text once it is foretold, by SGD of this rate: 0.1, say."),
+    ] = None,
+    ngram: Annotated[
+        Path | None, typer.Option(help="Mix with this model of fastlm ngram, of the same words.", show_default=False)
+    ] = None,
+    heldout: Annotated[
+        str | None, typer.Option(help="With --ngram: a text by which the weights are found.", show_default=False)
+    ] = None,
+    weight: Annotated[
+        float | None, typer.Option(min=0, max=1, help="With --ngram: of the neural model.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how well a model foretells a text.
@@ -42,12 +55,21 @@ def evaluate(
     from fastlm import lm
 
     loaded = loaded_model(model, ("RecurrentLM", "FixedWindowLM"))
-    found = lm.evaluate(
-        loaded.model,
-        loaded.vocabulary,
-        Sentences(texts or ["-"], lower or loaded.meta.get("lower", False)),
-        batch_size=batch_size,
-    )
+    lower = lower or loaded.meta.get("lower", False)
+    sentences, words = Sentences(texts or ["-"], lower), loaded.vocabulary
+    if ngram is None and (heldout is not None or weight is not None):
+        raise typer.BadParameter("--heldout and --weight go with --ngram")
+    mixed = {}
+    if ngram is not None:
+        if dynamic is not None:
+            raise typer.BadParameter("--dynamic and --ngram exclude each other")
+        tuning = None if heldout is None else Sentences([heldout], lower)
+        both = lm.interpolate(load_model(ngram), loaded.model, words, tuning, weight=weight, batch_size=batch_size)
+        found, mixed = both.evaluate(sentences, batch_size=batch_size), {"weight": both.weight}
+    elif dynamic is not None:
+        found = lm.evaluate_dynamically(loaded.model, words, sentences, learning_rate=dynamic)
+    else:
+        found = lm.evaluate(loaded.model, words, sentences, batch_size=batch_size)
     facts = {
         "perplexity": found.perplexity,
         "perplexity_known": found.perplexity_known,
@@ -57,6 +79,7 @@ def evaluate(
         "unknown": found.unknown,
         "unit": loaded.vocabulary.unit,
         "log10": found.log10,
+        **mixed,
     }
     if as_json:
         print_json(facts, indent=2)
@@ -67,3 +90,5 @@ def evaluate(
     typer.echo(f"bits per character          {found.bits_per_character:.3f}")
     typer.echo(f"tokens                      {found.tokens:,}, {found.unknown:,} of them unknown")
     typer.echo(f"sentences                   {found.sentences:,}")
+    if mixed:
+        typer.echo(f"weight                      {mixed['weight']:.3f}, the n-gram model has the rest")

@@ -5,7 +5,7 @@ from fastlm.lm.conditional import ConditionalLM
 from fastlm.lm.config import from_config
 from fastlm.lm.contract import LanguageModel, detached, map_state
 from fastlm.lm.data import Columns, chunk_lengths, chunks, columns
-from fastlm.lm.dynamic import dynamic_token_scores, gradient_squares
+from fastlm.lm.dynamic import dynamic_token_scores, evaluate_dynamically, gradient_squares
 from fastlm.lm.encoders import SentenceClassifier, SentenceEncoder, SequenceTagger
 from fastlm.lm.evaluation import Evaluation, evaluate, perplexity, token_scores
 from fastlm.lm.fitting import accuracy, fit, predict
@@ -55,6 +55,7 @@ __all__ = [
     "detached",
     "dynamic_token_scores",
     "evaluate",
+    "evaluate_dynamically",
     "fit",
     "from_config",
     "generate",

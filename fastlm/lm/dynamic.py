@@ -6,13 +6,16 @@ Krause et al. (2018), "Dynamic evaluation of neural sequence models".
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fastlm.lm.data import chunks, columns
-from fastlm.lm.decoding import device_of
-from fastlm.lm.evaluation import losses_of
+from fastlm.lm.decoding import device_of, tokens_of
+from fastlm.lm.evaluation import Evaluation, evaluation_of, ids_of, losses_of
+from fastlm.lm.vocabulary import END, Vocabulary
 
 
 def dynamic_token_scores(
@@ -95,6 +98,32 @@ def dynamic_token_scores(
                     p.sub_(gradient / (size + epsilon), alpha=rate)
                 p.add_(back)
     return torch.cat(scores).cpu()
+
+
+def evaluate_dynamically(
+    model: nn.Module, vocabulary: Vocabulary, sentences: Iterable[str], **options: Any
+) -> Evaluation:
+    """:func:`fastlm.lm.evaluate` by a model that learns from the text.
+
+    Args:
+        model: gives ``(logits, state)`` for ``(input, state)``.
+        vocabulary: of the model.
+        sentences: the text, line by line.
+        **options: of :func:`dynamic_token_scores`.
+
+    Raises:
+        ValueError: as :func:`dynamic_token_scores`.
+        FloatingPointError: as :func:`dynamic_token_scores`.
+
+    Example:
+        >>> from fastlm.lm import RecurrentLM
+        >>> evaluate_dynamically(RecurrentLM(4), Vocabulary(["a", "b"]), ["a b"]).tokens
+        3
+    """
+    lines = [tokens_of(vocabulary, sentence) for sentence in sentences]
+    ids = ids_of(vocabulary, lines)
+    scores = dynamic_token_scores(model, ids, vocabulary.id_of(END), **options)
+    return evaluation_of(scores, ids, vocabulary, lines)
 
 
 def gradient_squares(

@@ -164,6 +164,26 @@ class TestEval:
         assert "of words, <unk> and the </s> of each line" in shown
         assert "4, 0 of them unknown" in shown
 
+    def test_dynamic(self, folder):
+        found = json.loads(succeed("eval", folder / "model", folder / "corpus", "--dynamic", "1", "--json"))
+        loaded = lm.load(folder / "model")
+        expected = lm.evaluate_dynamically(loaded.model, loaded.vocabulary, LINES, learning_rate=1.0)
+        assert found["perplexity"] == pytest.approx(expected.perplexity)
+        assert found["perplexity"] < lm.evaluate(loaded.model, loaded.vocabulary, LINES).perplexity
+
+    def test_with_an_ngram_model(self, folder, tmp_path):
+        loaded = lm.load(folder / "model")
+        model = ngram.count_sentences(LINES, 2, vocabulary=list(loaded.vocabulary)[2:]).estimate("witten-bell")
+        model.save(tmp_path / "ngram")
+        arguments = ("eval", folder / "model", folder / "valid", "--ngram", tmp_path / "ngram")
+        found = json.loads(succeed(*arguments, "--heldout", folder / "corpus", "--json"))
+        both = lm.interpolate(model, loaded.model, loaded.vocabulary, LINES)
+        assert found["weight"] == pytest.approx(both.weight)
+        assert found["perplexity"] == pytest.approx(both.evaluate(["the cat ran", "the bird sat"]).perplexity)
+        assert "0.250, the n-gram model has the rest" in succeed(*arguments, "--weight", "0.25")
+        assert "either a weight, or heldout" in run(*arguments).stderr
+        assert run("eval", folder / "model", folder / "valid", "--weight", "1").returncode == 2
+
     def test_characters(self, folder, tmp_path):
         succeed("train", folder / "corpus", "-o", tmp_path / "model", "--unit", "characters", *SMALL)
         found = json.loads(succeed("eval", tmp_path / "model", folder / "corpus", "--json"))
