@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,8 +93,8 @@ def classify(
         )
         coded = [(vocabulary.ids_of(" ".join(words)), labels.index(label)) for words, label in examples]
         others = None if valid is None else _coded_labels(read(valid), vocabulary, labels, valid)
-        lm.fit(made, coded, valid=others, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, report=_show)
-        lm.save(made, vocabulary, model, {"labels": labels, "lower": lower})
+        options = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+        _fit(made, coded, others, options, lambda: lm.save(made, vocabulary, model, {"labels": labels, "lower": lower}))
     loaded = loaded_model(model, ("SentenceClassifier",))
     labels, lower = loaded.meta["labels"], loaded.meta["lower"]
     if test is not None:
@@ -159,8 +159,8 @@ def tag(
         made = lm.SequenceTagger(len(vocabulary), len(names), hidden, dropout=dropout, num_layers=layers, cell=cell)
         coded = _coded_tags(sentences, vocabulary, names)
         others = None if valid is None else _coded_tags(read(valid), vocabulary, names)
-        lm.fit(made, coded, valid=others, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, report=_show)
-        lm.save(made, vocabulary, model, {"labels": names, "lower": lower})
+        options = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
+        _fit(made, coded, others, options, lambda: lm.save(made, vocabulary, model, {"labels": names, "lower": lower}))
     loaded = loaded_model(model, ("SequenceTagger",))
     names, lower = loaded.meta["labels"], loaded.meta["lower"]
     if test is not None:
@@ -221,6 +221,18 @@ def _seed(seed: int) -> None:
     import torch
 
     torch.manual_seed(seed)
+
+
+def _fit(model: Any, examples: list[Any], valid: list[Any] | None, options: Any, save: Callable[[], None]) -> None:
+    from fastlm import lm
+
+    try:
+        lm.fit(model, examples, valid=valid, report=_show, **options)
+    except KeyboardInterrupt:
+        save()
+        note("stopped; the best model so far was written")
+        raise typer.Exit(130) from None
+    save()
 
 
 def _show(done: Any) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fastlm.lm.data import IGNORED
 from fastlm.lm.encoders import SentenceClassifier, SequenceTagger
+from fastlm.lm.interrupts import Interrupts
 from fastlm.lm.training import update
 
 _BUCKET = 50  # batches whose sentences are sorted by length together, so that little is padded
@@ -43,7 +44,7 @@ def fit(
     seed: int = 1,
     report: Callable[[Pass], object] = lambda _: None,
 ) -> None:
-    """Trains a classifier or a tagger with Adam; at the end it is as after its best pass.
+    """Trains a classifier or a tagger with Adam; at the end, also that by Ctrl-C, it is as after its best pass.
 
     Args:
         model: has ``loss(input, target, lengths)``.
@@ -58,6 +59,7 @@ def fit(
 
     Raises:
         FloatingPointError: the loss is not finite; says at which step.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, after the step.
         ValueError: there is no example, or an empty sentence.
 
     Example:
@@ -76,26 +78,33 @@ def fit(
     optimizer = torch.optim.Adam(parameters, lr)
     number, most = 0, -1.0
     kept: dict[str, Tensor] | None = None
-    for epoch in range(1, epochs + 1):
-        model.train()
-        losses = []
-        for batch in _shuffled(examples, batch_size, order):
-            input, target, lengths = (part.to(device) for part in padded(batch))
-            optimizer.zero_grad()
-            loss = model.loss(input, target, lengths)
-            loss.backward()
-            norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-            number += 1
-            losses.append(loss.item())
-            update(optimizer, parameters, losses[-1], norm, clip, number)
-        right = accuracy(model, valid) if valid else None
-        best = right is None or right > most
-        if right is not None and best:
-            most, kept = right, {name: value.clone() for name, value in model.state_dict().items()}
-        report(Pass(epoch, math.fsum(losses) / len(losses), right, best))
+    with Interrupts() as interrupts:
+        for epoch in range(1, epochs + 1):
+            model.train()
+            losses = []
+            for batch in _shuffled(examples, batch_size, order):
+                input, target, lengths = (part.to(device) for part in padded(batch))
+                optimizer.zero_grad()
+                loss = model.loss(input, target, lengths)
+                loss.backward()
+                norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+                number += 1
+                losses.append(loss.item())
+                update(optimizer, parameters, losses[-1], norm, clip, number)
+                if interrupts.caught:
+                    break
+            if interrupts.caught:
+                break
+            right = accuracy(model, valid) if valid else None
+            best = right is None or right > most
+            if right is not None and best:
+                most, kept = right, {name: value.clone() for name, value in model.state_dict().items()}
+            report(Pass(epoch, math.fsum(losses) / len(losses), right, best))
     if kept is not None:
         model.load_state_dict(kept)
     model.eval()
+    if interrupts.caught:
+        raise KeyboardInterrupt
 
 
 @torch.no_grad()

@@ -4,13 +4,15 @@ import csv
 import io
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from fastlm import lm, ngram
-from fastlm.cli import main
+from fastlm.cli import lm_sentences, main
 
 LINES = ["the cat sat on the mat", "the dog sat on the cat", "the dog ran"] * 20
 SMALL = ("--hidden", "8", "--layers", "1", "--batch-size", "4", "--epochs", "2", "--threads", "1")
@@ -217,6 +219,13 @@ class TestSentences:
         assert succeed("tag", tmp_path / "model", input="The cat\n") == "The\tDET\ncat\tNOUN\n\n"
         facts = json.loads(succeed("tag", tmp_path / "model", "--json", input="the cat\n"))
         assert facts == {"words": ["the", "cat"], "tags": ["DET", "NOUN"]}
+
+    def test_ctrl_c_writes_the_model_so_far(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setattr(lm_sentences, "_show", lambda done: os.kill(os.getpid(), signal.SIGINT))
+        result = run("tag", tmp_path / "model", "--train", folder / "tags.conllu", "--hidden", "4", "--epochs", "9")
+        assert result.returncode == 130
+        assert result.stderr == "fastlm: stopped; the best model so far was written\n"
+        assert lm.load(tmp_path / "model").meta["labels"] == ["DET", "NOUN"]
 
     def test_a_word_with_a_space_in_it_has_one_tag(self, tmp_path):
         (tmp_path / "data").write_text("20 000\tNUM\nmen\tNOUN\n\n" * 4)
