@@ -17,6 +17,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveLogSoftmax",
     "CheckError",
     "Dropout",
     "GRUCell",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from fastlm import lm, ngram, nn, ops, reference
     from fastlm._checked import CheckError, checked
     from fastlm._library import status
+    from fastlm.nn.adaptive_softmax import AdaptiveLogSoftmax
     from fastlm.nn.cells import GRUCell, IndRNNCell, LSTMCell, RNNCell
     from fastlm.nn.dropout import Dropout, dropout
     from fastlm.nn.quantize import quantize_

@@ -289,7 +289,7 @@ def linear_cross_entropy(
     wants_weight: bool = False,
     wants_bias: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The loss of :func:`fastlm.ops.linear_cross_entropy`, and those gradients that are wanted.
+    """The loss of :func:`fastlm.ops.linear_cross_entropy`, that of each row, and those gradients that are wanted.
 
     >>> linear_cross_entropy(torch.zeros(1, 2), torch.eye(2), torch.tensor([1]))[0]
     tensor(0.6931)
@@ -297,8 +297,9 @@ def linear_cross_entropy(
     options = (ignore_index, label_smoothing, z_loss, reduction)
     wants = [want and reduction != "none" for want in (wants_input, wants_weight, wants_bias)]
     loss = _cross_entropy(input, weight, target, bias, *options)
+    losses = None if reduction == "none" else _cross_entropy(input, weight, target, bias, *options[:3], "none")
     gradients = linear_cross_entropy_backward(torch.ones_like(loss), input, weight, target, bias, *options, *wants)
-    return loss, *gradients
+    return loss, losses, *gradients
 
 
 def linear_cross_entropy_backward(

@@ -17,6 +17,27 @@
 namespace fastlm::cpu {
 namespace {
 
+// A piece of memory that is asked for line by line while something else is computed: the next block of a matrix that
+// lies beyond the second-level cache.
+class Ahead {
+ public:
+  // steps: how often some() will be called
+  template <class T>
+  Ahead(const T* begin, int64_t count, int64_t steps)
+      : at_(reinterpret_cast<const char*>(begin)), end_(at_ + count * int64_t(sizeof(T))) {
+    step_ = (count * int64_t(sizeof(T)) / std::max<int64_t>(1, steps) / kLine + 1) * kLine;
+  }
+  void some() {
+    const char* const end = std::min(end_, at_ + step_);
+    for (; at_ < end; at_ += kLine) __builtin_prefetch(at_, 0, 2);
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+  const char *at_, *end_;
+  int64_t step_;
+};
+
 template <class T>
 class RowsPass {
   static constexpr int kLane = kLanes<T>, kWidth = kPanelWidth<T>, kHalves = kWidth / kLane;
@@ -81,7 +102,7 @@ class RowsPass {
     if (!args_.d_input) return;
     const int64_t groups = (H + kMaxRows - 1) / kMaxRows;
     team.for_slices(groups, std::max<int64_t>(1, kWorthAThread / (kMaxRows * width() * (V + 1))),
-                    [&](int64_t begin, int64_t end) { gradient_of_input(H * begin / groups, H * end / groups); });
+                    [&](int64_t begin, int64_t end) { gradient_of_input(begin, end); });
   }
 
  private:
@@ -91,13 +112,20 @@ class RowsPass {
   T* logits(int64_t p, int64_t c) { return logits_.data() + (p * args_.classes + c) * kWidth; }
   int64_t end_of(int64_t b) const { return std::min(args_.classes, (b + 1) * kClasses); }
 
+  // The rows of weight from class c on.
+  Ahead weight_after(int64_t c, int64_t count, int64_t steps) const {
+    return Ahead(args_.weight + c * args_.hidden, std::min(count, args_.classes - c) * args_.hidden, steps);
+  }
+
   // Of a block of classes and all rows: e^(logit - largest of the block), the largest, the sum, the target's logit.
   void exponentials(int64_t b) {
     const int64_t H = args_.hidden, begin = b * kClasses, end = end_of(b);
     alignas(64) T few[kClasses * kWidth];
+    Ahead next = weight_after(end, kClasses, panels_ * (kClasses / kMaxRows));
     for (int64_t p = 0; p < panels_; p++) {
       T* const to = wants_gradients() ? logits(p, begin) : few;
       for_row_blocks(begin, end, [&](int64_t c, int count) {
+        next.some();
         multiply_panel<T, false>(count, {args_.weight + c * H, H}, columns_.panel(p), H, kZeros,
                                  to + (c - begin) * kWidth);
       });
@@ -209,8 +237,13 @@ class RowsPass {
         args_.d_bias[c] = (add ? args_.d_bias[c] : T(0)) + stdx::reduce(sum);
       }
     if (!args_.d_weight) return;
+    const int64_t steps = rows.panels() * (kClasses / kMaxRows);
+    std::vector<Ahead> next;  // the exponentials of the next block
+    for (int64_t p = 0; p < panels_ && end < args_.classes; p++)
+      next.emplace_back(logits(p, end), std::min(kClasses, args_.classes - end) * kWidth, steps);
     for (int64_t p = 0; p < rows.panels(); p++)
       for_row_blocks(begin, end, [&](int64_t c, int count) {
+        for (Ahead& ahead : next) ahead.some();
         Tile<T, 1> tile;
         T* const to = args_.d_weight + c * H;
         prefetch_tile(count, p, to, H);
@@ -220,21 +253,37 @@ class RowsPass {
       });
   }
 
-  // Units [begin, end) of the gradient of the input.
+  // Units of the groups [begin, end), each kMaxRows wide, of the gradient of the input.
   void gradient_of_input(int64_t begin, int64_t end) {
-    const int64_t H = args_.hidden, V = args_.classes, units = end - begin;
-    Buffer<T> sums(panels_ * units * kWidth);  // [panel][unit][row of the panel]
+    const int64_t H = args_.hidden, V = args_.classes, first = begin * kMaxRows;
+    const int64_t units = std::min(H, end * kMaxRows) - first;
+    Buffer<T> strip((end - begin) * kDepth * kMaxRows);  // [group][class][unit of the group]
+    Buffer<T> sums(panels_ * units * kWidth);            // [panel][unit][row of the panel]
     std::fill_n(sums.data(), panels_ * units * kWidth, T(0));
-    for (int64_t c = 0; c < V; c += kDepth)
+    for (int64_t c = 0; c < V; c += kDepth) {
+      const int64_t depth = std::min(kDepth, V - c);
+      for (int64_t k = 0; k < depth; k++) {
+        const T* from = args_.weight + (c + k) * H + first;
+        T* to = strip.data() + k * kMaxRows;
+        int64_t unit = 0;
+        for (; unit + kMaxRows <= units; unit += kMaxRows, to += kDepth * kMaxRows)
+          __builtin_memcpy(to, from + unit, kMaxRows * sizeof(T));
+        for (int64_t i = unit; i < units; i++) to[i - unit] = from[i];
+      }
+      Ahead next = weight_after(c + depth, kDepth, panels_ * (end - begin));
       for (int64_t p = 0; p < panels_; p++)
-        for_row_blocks(begin, end, [&](int64_t unit, int count) {
-          multiply_panel<T, true>(count, {args_.weight + c * H + unit, H}, logits(p, c), std::min(kDepth, V - c),
-                                  nullptr, sums.data() + (p * units + unit - begin) * kWidth);
-        });
+        for (int64_t group = 0; group < end - begin; group++) {
+          next.some();
+          const int64_t unit = group * kMaxRows;
+          multiply_panel<T, true>(int(std::min<int64_t>(kMaxRows, units - unit)),
+                                  {strip.data() + unit * kDepth, kMaxRows}, logits(p, c), depth, nullptr,
+                                  sums.data() + (p * units + unit) * kWidth);
+        }
+    }
     for (int64_t r = 0; r < count_; r++) {
       const T* from = sums.data() + r / kWidth * units * kWidth + r % kWidth;
-      T* const to = args_.d_input + active_[r] * H;
-      for (int64_t unit = begin; unit < end; unit++, from += kWidth) to[unit] = *from;
+      T* const to = args_.d_input + active_[r] * H + first;
+      for (int64_t unit = 0; unit < units; unit++, from += kWidth) to[unit] = *from;
     }
   }
 

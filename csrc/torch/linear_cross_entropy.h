@@ -62,19 +62,18 @@ inline OutputGradients empty_gradients(const OutputLayer& layer, bool wants_inpu
           empty(wants_bias && layer.bias, layer.bias ? *layer.bias : layer.weight)};
 }
 
-// Device::run(layer, grad, gradients) gives the loss, reduced as it is asked for, and writes the gradients that are not
-// empty: of the loss times grad, a number or [N]; null for 1.
+// Device::run(layer, grad, gradients) gives the loss, and where that is reduced, those of each row; it writes the
+// gradients that are not empty: of the loss times grad, a number or [N]; null for 1.
 template <class Device>
-std::tuple<Tensor, Tensor, Tensor, Tensor> linear_cross_entropy(const Tensor& input, const Tensor& weight,
-                                                                const Tensor& target, const std::optional<Tensor>& bias,
-                                                                int64_t ignore_index, double label_smoothing,
-                                                                double z_loss, const std::string& reduction,
-                                                                bool wants_input, bool wants_weight, bool wants_bias) {
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> linear_cross_entropy(
+    const Tensor& input, const Tensor& weight, const Tensor& target, const std::optional<Tensor>& bias,
+    int64_t ignore_index, double label_smoothing, double z_loss, const std::string& reduction, bool wants_input,
+    bool wants_weight, bool wants_bias) {
   const OutputLayer layer = output_layer(input, weight, target, bias, ignore_index, label_smoothing, z_loss, reduction);
   const bool wants = layer.reduced();  // of single losses the gradients are not known yet
   OutputGradients gradients = empty_gradients(layer, wants && wants_input, wants && wants_weight, wants && wants_bias);
-  const Tensor loss = Device::run(layer, nullptr, gradients);
-  return {loss, gradients.input, gradients.weight, gradients.bias};
+  const auto [loss, losses] = Device::run(layer, nullptr, gradients);
+  return {loss, losses, gradients.input, gradients.weight, gradients.bias};
 }
 
 // grad: of the loss, a number or [N].

@@ -1,6 +1,7 @@
 // The output layer with its loss on the CPU. 16-bit numbers are computed in float.
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "../cpu/linear_cross_entropy.h"
@@ -11,7 +12,7 @@ namespace fastlm {
 namespace {
 
 struct Cpu {
-  static Tensor run(const OutputLayer& layer, const Tensor* grad, OutputGradients& gradients) {
+  static std::pair<Tensor, Tensor> run(const OutputLayer& layer, const Tensor* grad, OutputGradients& gradients) {
     const ScalarType stored = layer.input.scalar_type();
     if (stored == ScalarType::Float) return compute<float>(layer, grad, gradients);
     if (stored == ScalarType::Double) return compute<double>(layer, grad, gradients);
@@ -26,14 +27,14 @@ struct Cpu {
       return torch::stable::new_empty(tensor, shape_vector(tensor), ScalarType::Float);
     };
     OutputGradients sums{widened(gradients.input), widened(gradients.weight), widened(gradients.bias)};
-    const Tensor loss = compute<float>(wide, grad ? &wide_grad : nullptr, sums);
+    const auto [loss, losses] = compute<float>(wide, grad ? &wide_grad : nullptr, sums);
     gradients = {to(sums.input, stored), to(sums.weight, stored), to(sums.bias, stored)};
-    return to(loss, stored);
+    return {to(loss, stored), to(losses, stored)};
   }
 
  private:
   template <class T>
-  static Tensor compute(const OutputLayer& layer, const Tensor* grad, OutputGradients& gradients) {
+  static std::pair<Tensor, Tensor> compute(const OutputLayer& layer, const Tensor* grad, OutputGradients& gradients) {
     const int64_t* const target = layer.target.const_data_ptr<int64_t>();
     const int64_t N = layer.rows(), H = layer.input.size(1), V = layer.classes();
     for (int64_t r = 0; r < N; r++)
@@ -60,12 +61,12 @@ struct Cpu {
     if (grad && !layer.reduced()) args.grad = dense_grad.const_data_ptr<T>();
     TorchTeam team;
     cpu::linear_cross_entropy(args, team);
-    if (!layer.reduced()) return losses;
+    if (!layer.reduced()) return {losses, torch::stable::new_empty(layer.input, {0})};
 
     const double sum = std::accumulate(args.loss, args.loss + N, 0.0);
     const Tensor loss = torch::stable::new_empty(layer.input, std::vector<int64_t>{});
     *loss.mutable_data_ptr<T>() = T(layer.reduction == "mean" ? sum / double(count) : sum);
-    return loss;
+    return {loss, losses};
   }
 };
 

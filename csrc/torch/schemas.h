@@ -18,7 +18,7 @@ inline constexpr const char* kDropout = "dropout(Tensor input, Tensor seed, floa
 inline constexpr const char* kLinearCrossEntropy =
     "linear_cross_entropy(Tensor input, Tensor weight, Tensor target, Tensor? bias, int ignore_index, "
     "float label_smoothing, float z_loss, str reduction, bool wants_input, bool wants_weight, bool wants_bias) -> "
-    "(Tensor loss, Tensor d_input, Tensor d_weight, Tensor d_bias)";
+    "(Tensor loss, Tensor losses, Tensor d_input, Tensor d_weight, Tensor d_bias)";
 inline constexpr const char* kLinearCrossEntropyBackward =
     "linear_cross_entropy_backward(Tensor grad, Tensor input, Tensor weight, Tensor target, Tensor? bias, "
     "int ignore_index, float label_smoothing, float z_loss, str reduction, bool wants_input, bool wants_weight, "

@@ -74,36 +74,52 @@ def linear_cross_entropy(
             f"linear_cross_entropy: expected input [..., H] and target [...], got {list(input.shape)} and "
             f"{list(target.shape)}"
         )
+    options = _Options(ignore_index, label_smoothing, z_loss, reduction)
+    loss, _ = _losses(input.reshape(-1, input.shape[-1]), weight, target.reshape(-1), bias, options)
+    return loss.view(target.shape) if reduction == "none" else loss
+
+
+def mean_and_rows(input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The mean of :func:`linear_cross_entropy`, and the loss of each row: [N, H], [V, H], [N], [V] to [] and [N].
+
+    The gradients that forward made serve as long as only the mean is differentiated.
+
+    >>> mean_and_rows(torch.zeros(2, 3), torch.eye(3), torch.tensor([0, 2]))
+    (tensor(1.0986), tensor([1.0986, 1.0986]))
+    """
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        rows = linear_cross_entropy(input, weight, target, bias, reduction="none")
+        return rows.mean(), rows
+    return _losses(input, weight, target, bias, _Options(-100, 0.0, 0.0, "mean"))
+
+
+def _losses(
+    input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, options: _Options
+) -> tuple[Tensor, Tensor]:
     if torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled(input.device.type):
         dtype = torch.get_autocast_dtype(input.device.type)
         input, weight = input.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    options = _Options(ignore_index, label_smoothing, z_loss, reduction)
-    rows, targets = input.reshape(-1, input.shape[-1]), target.reshape(-1)
+    grad = torch.is_grad_enabled()
+    wants = [grad and tensor is not None and tensor.requires_grad for tensor in (input, weight, bias)]
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return _forward_op(input, weight, target, bias, *options, *wants)[:2]
     try:
-        loss = _loss(rows, weight, targets, bias, options)
+        if any(wants):
+            return _Loss.apply(input, weight, target, bias, options, wants)
+        with torch._C._AutoDispatchBelowAutograd():
+            return _forward_op(input, weight, target, bias, *options, False, False, False)[:2]
     except RuntimeError as error:
         if str(error).startswith("Target ") and str(error).endswith(" is out of bounds."):
             raise IndexError(str(error)) from None  # which the compiled part cannot raise
         raise
-    return loss.view(target.shape) if reduction == "none" else loss
-
-
-def _loss(input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, options: _Options) -> Tensor:
-    grad = torch.is_grad_enabled()
-    wants = [grad and tensor is not None and tensor.requires_grad for tensor in (input, weight, bias)]
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        return _forward_op(input, weight, target, bias, *options, *wants)[0]
-    if any(wants):
-        return _Loss.apply(input, weight, target, bias, options, wants)
-    with torch._C._AutoDispatchBelowAutograd():
-        return _forward_op(input, weight, target, bias, *options, False, False, False)[0]
 
 
 @torch.library.register_fake("fastlm::linear_cross_entropy")
 def _fake(input, weight, target, bias, ignore_index, label_smoothing, z_loss, reduction, *wants):  # type: ignore[no-untyped-def]
     loss = input.new_empty(target.shape if reduction == "none" else ())
-    return loss, *_fake_gradients(input, weight, bias, [want and reduction != "none" for want in wants])
+    losses = input.new_empty(0 if reduction == "none" else target.shape)
+    return loss, losses, *_fake_gradients(input, weight, bias, [want and reduction != "none" for want in wants])
 
 
 @torch.library.register_fake("fastlm::linear_cross_entropy_backward")
@@ -122,7 +138,7 @@ def _fake_gradients(input, weight, bias, wants):  # type: ignore[no-untyped-def]
 def _setup(ctx, inputs, output):  # type: ignore[no-untyped-def]
     input, weight, target, bias, *options, _, _, _ = inputs
     ctx.options = _Options(*options)
-    ctx.save_for_backward(input, weight, target, bias, *(output[1:] if ctx.options.reduction != "none" else ()))
+    ctx.save_for_backward(input, weight, target, bias, *(output[2:] if ctx.options.reduction != "none" else ()))
     ctx.mark_non_differentiable(*output[1:])
 
 
@@ -150,23 +166,30 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx, input, weight, target, bias, options, wants):  # type: ignore[no-untyped-def]
         with torch._C._AutoDispatchBelowAutograd():
-            loss, *ctx.gradients = _forward_op(input, weight, target, bias, *options, *wants)
-        ctx.options, ctx.wants = options, wants
-        if options.reduction == "none":
-            ctx.gradients = None
+            loss, losses, *gradients = _forward_op(input, weight, target, bias, *options, *wants)
+        ctx.set_materialize_grads(False)
+        ctx.options, ctx.wants, ctx.gradients = options, wants, gradients if options.reduction != "none" else None
         ctx.save_for_backward(input, weight, target, bias)
-        return loss
+        return loss, losses
 
     @staticmethod
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        saved = ctx.saved_tensors  # which says so if one of them has been changed since
-        gradients, ctx.gradients = ctx.gradients, None
+    def backward(ctx, grad, row_grads):  # type: ignore[no-untyped-def]
+        input, weight, target, bias = ctx.saved_tensors  # which says so if one of them has been changed since
         if torch.is_grad_enabled():
             raise RuntimeError(_NO_SECOND)
+        if grad is None and row_grads is None:
+            return (None,) * 6
+        gradients, options = ctx.gradients, ctx.options
+        if row_grads is not None:
+            if grad is not None:
+                mean = options.reduction == "mean"
+                row_grads = row_grads + (grad / (target != options.ignore_index).sum() if mean else grad)
+            grad, options, gradients = row_grads, options._replace(reduction="none"), None
         if gradients is None:  # of single losses; or this is not the first time, in a graph that was retained
             with torch._C._AutoDispatchBelowAutograd():
-                results = _anew(grad, *saved, ctx.options, ctx.wants)
+                results = _anew(grad, input, weight, target, bias, options, ctx.wants)
         else:
+            ctx.gradients = None
             scaled = not _is_one(grad)
             results = [g.mul_(grad) if scaled else g for g in gradients]
             results = [g if want else None for g, want in zip(results, ctx.wants, strict=True)]
