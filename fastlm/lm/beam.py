@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fastlm.lm.decoding import device_of, never_drawn, read, rows_of, tokens_of, with_start
+from fastlm.lm.decoding import check_numbers, device_of, never_drawn, read, rows_of, tokens_of, with_start
 from fastlm.lm.vocabulary import END, Vocabulary
 
 
@@ -58,6 +58,7 @@ def beam_search(
 
     Raises:
         ValueError: an argument is out of range, or the vocabulary has no word.
+        FloatingPointError: the model gives no numbers.
 
     Source: Lowerre (1976), "The Harpy speech recognition system"; the power of the length as in most toolkits.
 
@@ -89,6 +90,7 @@ def beam_search(
         log_p[:, never] = -torch.inf
         totals = log_p + torch.tensor([[total] for _, total in live], dtype=torch.float64, device=device)
         values, places = totals.flatten().topk(min(2 * beams, totals.numel()))  # one in two at most is an end
+        check_numbers(values)
         going: list[tuple[list[int], float]] = []
         rows: list[int] = []
         for value, place in zip(values.tolist(), places.tolist(), strict=True):

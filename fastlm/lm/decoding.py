@@ -80,6 +80,18 @@ def rows_of(state: Any, rows: Tensor) -> Any:
     return map_state(lambda x: x.index_select(1, rows), state)
 
 
+def check_numbers(scores: Tensor) -> None:
+    """Refuses scores of a model that has none to give.
+
+    Raises:
+        FloatingPointError: one is NaN.
+    """
+    if bool(scores.isnan().any()):
+        raise FloatingPointError(
+            "the model's scores are not numbers: its training has diverged, or its file is damaged"
+        )
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where its first parameter lies."""
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

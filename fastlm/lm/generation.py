@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fastlm.lm.decoding import device_of, never_drawn, read, rows_of, tokens_of, with_start
+from fastlm.lm.decoding import check_numbers, device_of, never_drawn, read, rows_of, tokens_of, with_start
 from fastlm.lm.vocabulary import END, Vocabulary
 
 _LIKELIEST = 256
@@ -47,6 +47,7 @@ def generate(
 
     Raises:
         ValueError: an argument is out of range, or the vocabulary has no word.
+        FloatingPointError: the model gives no numbers.
 
     Example:
         >>> from fastlm.lm import RecurrentLM
@@ -195,7 +196,9 @@ class _Draw:
             for row, generator in zip(noise, noises, strict=True):
                 row.uniform_(generator=generator)
             scores = scores - noise.log_().neg_().log_().to(scores.device)  # a uniform number of 0 becomes -inf: lost
-        return scores.argmax(-1).tolist()
+        best = scores.max(-1)
+        check_numbers(best.values)
+        return best.indices.tolist()
 
     def _likeliest(self, scores: Tensor) -> Tensor:
         """Without the words that ``top_k`` and ``top_p`` exclude."""

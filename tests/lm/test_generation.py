@@ -159,6 +159,11 @@ class TestBatches:
         with pytest.raises(ValueError, match=message):
             lm.generate(random_chain(0), VOCABULARY, **options)
 
+    def test_a_model_without_numbers(self):
+        for draw in (lm.generate, lm.beam_search):
+            with pytest.raises(FloatingPointError, match="has diverged"):
+                draw(Chain(torch.full((8, 8), torch.nan)), VOCABULARY)
+
     def test_a_vocabulary_without_words(self):
         with pytest.raises(ValueError, match="a word besides <unk> and </s>"):
             lm.generate(random_chain(0, 2), lm.Vocabulary([]))
