@@ -87,9 +87,7 @@ def check_numbers(scores: Tensor) -> None:
         FloatingPointError: one is NaN.
     """
     if bool(scores.isnan().any()):
-        raise FloatingPointError(
-            "the model's scores are not numbers: its training has diverged, or its file is damaged"
-        )
+        raise FloatingPointError("the model's scores are not numbers: its training has diverged")
 
 
 def device_of(model: nn.Module) -> torch.device:
