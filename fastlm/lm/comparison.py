@@ -366,8 +366,8 @@ def _fast_step(
 ) -> State:
     """As the trainer takes it."""
     parameters = list(model.parameters())
-    loss, norm, state = backward(model, x, y, state, parameters)
-    update(optimizer, parameters, loss, norm, recipe.clip, 1)
+    loss, state = backward(model, x, y, state, parameters)
+    update(optimizer, parameters, loss, recipe.clip, 1)
     return state
 
 
