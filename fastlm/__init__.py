@@ -32,6 +32,7 @@ __all__ = [
     "ngram",
     "nn",
     "ops",
+    "optim",
     "quantize_",
     "reference",
     "replace_",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastlm import lm, ngram, nn, ops, reference
+    from fastlm import lm, ngram, nn, ops, optim, reference
     from fastlm._checked import CheckError, checked
     from fastlm._library import status
     from fastlm.nn.adaptive_softmax import AdaptiveLogSoftmax
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from fastlm.nn.rnn import GRU, LSTM, RNN, IndRNN
     from fastlm.ops.linear_cross_entropy import linear_cross_entropy
 else:  # hidden from type checkers, which would take it to have every name
-    _parts = ("lm", "ngram", "nn", "ops", "reference")
+    _parts = ("lm", "ngram", "nn", "ops", "optim", "reference")
     _homes = {  # of all others: nn
         "CheckError": "_checked",
         "checked": "_checked",

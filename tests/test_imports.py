@@ -69,7 +69,7 @@ def test_the_names_are_those_of_their_modules():
     assert set(fastlm.nn.__all__) <= set(fastlm.__all__) <= set(dir(fastlm))
     for name in fastlm.nn.__all__:
         assert getattr(fastlm, name) is getattr(fastlm.nn, name)
-    for name in ("lm", "ngram", "nn", "ops", "reference"):
+    for name in ("lm", "ngram", "nn", "ops", "optim", "reference"):
         assert getattr(fastlm, name) is import_module(f"fastlm.{name}")
 
 

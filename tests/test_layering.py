@@ -34,12 +34,13 @@ PYTHON_LAYERS = {
     "_checked": {"reference"},
     "_selftest": {"ops", "reference"},
     "nn": {"ops"},
+    "optim": {"ops"},
     "ngram": {"_ngram"},
-    "lm": {"nn", "ngram", "ops"},
+    "lm": {"nn", "ops", "optim", "ngram"},
     "distributed": {"ngram", "lm"},
     "cli": {"__init__", "_selftest", "ngram", "lm", "distributed", "bench"},
     "bench": {"__init__", "ngram", "lm"},
-    "__init__": {"_library", "reference", "ops", "_checked", "nn", "ngram", "lm"},
+    "__init__": {"_library", "reference", "ops", "_checked", "nn", "ngram", "optim", "lm"},
 }
 
 

@@ -349,7 +349,10 @@ class _Run:
         recipe = self.recipe
         text = columns(self.ids["train"], recipe.batch_size, self.vocabulary.id_of(END))
         models = [self._make(name, recurrent).train() for recurrent in ("fastlm", "torch")]
-        optimizers = [make_optimizer(recipe, list(model.parameters())) for model in models]
+        optimizers = [
+            make_optimizer(recipe, list(models[0].parameters())),
+            torch.optim.AdamW(models[1].parameters(), recipe.lr, weight_decay=recipe.weight_decay),
+        ]
         states: list[State] = [None, None]
         paces: list[list[float]] = [[], []]
         for x, y in islice(chunks(*text, recipe.bptt), _RACE):
@@ -366,8 +369,8 @@ def _fast_step(
 ) -> State:
     """As the trainer takes it."""
     parameters = list(model.parameters())
-    loss, norm, state = backward(model, x, y, state, parameters)
-    update(optimizer, parameters, loss, norm, recipe.clip, 1)
+    loss, state = backward(model, x, y, state, parameters)
+    update(optimizer, parameters, loss, recipe.clip, 1)
     return state
 
 

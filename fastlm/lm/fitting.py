@@ -87,10 +87,9 @@ def fit(
                 optimizer.zero_grad()
                 loss = model.loss(input, target, lengths)
                 loss.backward()
-                norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
                 number += 1
                 losses.append(loss.item())
-                update(optimizer, parameters, losses[-1], norm, clip, number)
+                update(optimizer, parameters, losses[-1], clip, number)
                 if interrupts.caught:
                     break
             if interrupts.caught:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fastlm import optim
 from fastlm.lm.recipe import Recipe
 
+_CLIPPING: dict[str, Any] = {"adam": optim.Adam, "adamw": optim.AdamW}
 _TORCH: dict[str, Any] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
     "nadam": torch.optim.NAdam,
     "adagrad": torch.optim.Adagrad,
     "rmsprop": torch.optim.RMSprop,
@@ -21,10 +21,12 @@ _TORCH: dict[str, Any] = {
 
 
 def make_optimizer(recipe: Recipe, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-    """The recipe's optimiser."""
+    """The recipe's optimiser; fastlm's clip on the way."""
     common: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     if recipe.optimizer in ("sgd", "nt-asgd"):
-        return torch.optim.SGD(parameters, momentum=recipe.momentum, **common)
+        return optim.SGD(parameters, momentum=recipe.momentum, max_norm=recipe.clip, **common)
+    if recipe.optimizer in _CLIPPING:
+        return _CLIPPING[recipe.optimizer](parameters, max_norm=recipe.clip, **common)
     return _TORCH[recipe.optimizer](parameters, **common)
 
 

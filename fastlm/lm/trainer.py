@@ -272,9 +272,9 @@ class Trainer:
         scale = share * length if recipe.sum_steps else share
         self._set_lr(progress.lr * (length / recipe.bptt if recipe.variable_bptt else 1.0))
         self.model.train()
-        loss, norm, self.state = backward(self._together, x, y, self.state, self.parameters, scale)
+        loss, self.state = backward(self._together, x, y, self.state, self.parameters, scale)
         try:
-            update(self.optimizer, self.parameters, loss, norm, recipe.clip, progress.step + 1)
+            norm = update(self.optimizer, self.parameters, loss, recipe.clip, progress.step + 1)
         except FloatingPointError as error:
             raise self._lost(str(error)) from None
         if self.average is not None:
@@ -286,7 +286,7 @@ class Trainer:
         progress.nats += loss * own
         progress.epoch_tokens += own
         progress.seconds = time.perf_counter() - self._begin
-        step = Step(progress.step, progress.epoch, progress.tokens, progress.seconds, loss, norm.item())
+        step = Step(progress.step, progress.epoch, progress.tokens, progress.seconds, loss, norm)
         if step.number % self._log_every == 0:
             self._write(step, {"lr": progress.lr, "loss": loss, "perplexity": _exp(loss), "grad_norm": step.grad_norm})
         self.report(step)

@@ -78,11 +78,11 @@ def train(
     while epochs is None or epoch < epochs:
         state = None
         for x, y in chunks(input, target, bptt):
-            loss, norm, state = backward(model, x, y, state, parameters)
+            loss, state = backward(model, x, y, state, parameters)
             number += 1
-            update(optimizer, parameters, loss, norm, clip, number)
+            norm = update(optimizer, parameters, loss, clip, number)
             tokens += int((y != IGNORED).sum())
-            yield Step(number, epoch, tokens, time.perf_counter() - start, loss, norm.item())
+            yield Step(number, epoch, tokens, time.perf_counter() - start, loss, norm)
             if time.perf_counter() - start >= seconds:
                 return
         epoch += 1
@@ -90,38 +90,50 @@ def train(
 
 def backward(
     model: nn.Module, x: Tensor, y: Tensor, state: State, parameters: Sequence[Tensor], scale: float = 1.0
-) -> tuple[float, Tensor, State]:
-    """Gradients of a chunk's objective, times ``scale``; returns the loss, the gradients' norm and the next state."""
+) -> tuple[float, State]:
+    """Gradients of a chunk's objective, times ``scale``; returns the loss and the next state."""
     for parameter in parameters:
         parameter.grad = None
     objective, loss, state = _objective(model, x, y, state)
     (objective if scale == 1 else objective * scale).backward()
-    norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-    return loss.item(), norm, detached(state)
+    return loss.item(), detached(state)
 
 
 def update(
     optimizer: torch.optim.Optimizer,
     parameters: Sequence[Tensor],
     loss: float,
-    norm: Tensor,
     clip: float | None,
     number: int,
-) -> None:
-    """Clips the gradients, whose norm is known, and takes the step.
+) -> float:
+    """Clips the gradients and takes the step; returns their norm before.
+
+    Args:
+        optimizer: one of :mod:`fastlm.optim` whose ``max_norm`` is ``clip`` does both at once.
+        parameters: that have the gradients.
+        loss: of which they are.
+        clip: largest norm; None: any.
+        number: of the step.
 
     Raises:
-        FloatingPointError: the loss or the gradient is not finite; nothing was changed.
+        FloatingPointError: the loss or the gradient is not finite.
     """
     if not math.isfinite(loss):
         raise FloatingPointError(f"the loss is {loss} at step {number}; lower the learning rate or clip")
+    if fused := clip is not None and getattr(optimizer, "max_norm", None) == clip:
+        optimizer.step()
+        norm = optimizer.norm  # type: ignore[attr-defined]
+    else:
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
     if not torch.isfinite(norm):
         raise FloatingPointError(
             f"the gradient's norm is {norm.item()} at step {number}; lower the learning rate or bptt"
         )
-    if clip is not None:
-        nn.utils.clip_grads_with_norm_(parameters, clip, norm)
-    optimizer.step()
+    if not fused:
+        if clip is not None:
+            nn.utils.clip_grads_with_norm_(parameters, clip, norm)
+        optimizer.step()
+    return norm.item()
 
 
 def _objective(model: nn.Module, x: Tensor, y: Tensor, state: State) -> tuple[Tensor, Tensor, Any]:
