@@ -263,7 +263,7 @@ class TestStops:
         assert again.progress.step == kept
         assert again.model.decoder.bias.isfinite().all()
 
-    def test_an_infinite_gradient_changes_nothing(self):
+    def test_an_infinite_gradient_stops_it(self):
         model = make_model()
         with torch.no_grad():
             model.decoder.weight.fill_(3e38)
