@@ -136,8 +136,7 @@ def compare(perplexities):
 
 def sample(model, vocabulary):
     for seed in (1, 2):
-        generator = torch.Generator().manual_seed(seed)
-        words = lm.generate(model, vocabulary, ["the", "movie"], max_words=40, temperature=0.8, generator=generator)
+        words = lm.generate(model, vocabulary, "the movie", max_words=40, temperature=0.8, seed=seed)
         console.print(f"a sample: [italic]{' '.join(words)}[/]")
 
 

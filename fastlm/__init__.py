@@ -17,6 +17,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AdaptiveLogSoftmax",
     "CheckError",
     "Dropout",
     "GRUCell",
@@ -26,10 +27,12 @@ __all__ = [
     "RNNCell",
     "checked",
     "dropout",
+    "linear_cross_entropy",
     "lm",
     "ngram",
     "nn",
     "ops",
+    "optim",
     "quantize_",
     "reference",
     "replace_",
@@ -37,17 +40,24 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastlm import lm, ngram, nn, ops, reference
+    from fastlm import lm, ngram, nn, ops, optim, reference
     from fastlm._checked import CheckError, checked
     from fastlm._library import status
+    from fastlm.nn.adaptive_softmax import AdaptiveLogSoftmax
     from fastlm.nn.cells import GRUCell, IndRNNCell, LSTMCell, RNNCell
     from fastlm.nn.dropout import Dropout, dropout
     from fastlm.nn.quantize import quantize_
     from fastlm.nn.replace import replace_
     from fastlm.nn.rnn import GRU, LSTM, RNN, IndRNN
+    from fastlm.ops.linear_cross_entropy import linear_cross_entropy
 else:  # hidden from type checkers, which would take it to have every name
-    _parts = ("lm", "ngram", "nn", "ops", "reference")
-    _homes = {"CheckError": "_checked", "checked": "_checked", "status": "_library"}  # of all others: nn
+    _parts = ("lm", "ngram", "nn", "ops", "optim", "reference")
+    _homes = {  # of all others: nn
+        "CheckError": "_checked",
+        "checked": "_checked",
+        "linear_cross_entropy": "ops",
+        "status": "_library",
+    }
 
     def __getattr__(name):
         """Loads a public name when it is first asked for; then it is here as any other."""

@@ -274,3 +274,81 @@ def dropout(input: Tensor, seed: Tensor, p: float) -> Tensor:
     scale = torch.where(words < int(p * 2**32), 0.0, 1 / (1 - p))
     wide = torch.promote_types(input.dtype, torch.float32)
     return (input.to(wide) * scale.float().to(wide)).to(input.dtype)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    reduction: str = "mean",
+    wants_input: bool = False,
+    wants_weight: bool = False,
+    wants_bias: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The loss of :func:`fastlm.ops.linear_cross_entropy`, that of each row, and those gradients that are wanted.
+
+    >>> linear_cross_entropy(torch.zeros(1, 2), torch.eye(2), torch.tensor([1]))[0]
+    tensor(0.6931)
+    """
+    options = (ignore_index, label_smoothing, z_loss, reduction)
+    wants = [want and reduction != "none" for want in (wants_input, wants_weight, wants_bias)]
+    loss = _cross_entropy(input, weight, target, bias, *options)
+    losses = None if reduction == "none" else _cross_entropy(input, weight, target, bias, *options[:3], "none")
+    gradients = linear_cross_entropy_backward(torch.ones_like(loss), input, weight, target, bias, *options, *wants)
+    return loss, losses, *gradients
+
+
+def linear_cross_entropy_backward(
+    grad: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None,
+    ignore_index: int,
+    label_smoothing: float,
+    z_loss: float,
+    reduction: str,
+    wants_input: bool,
+    wants_weight: bool,
+    wants_bias: bool,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of :func:`linear_cross_entropy`'s loss, by PyTorch's own autograd; None where one is not wanted."""
+    with torch.enable_grad():
+        leaves = [None if t is None else t.detach().requires_grad_() for t in (input, weight, bias)]
+        x, w, b = leaves
+        assert x is not None
+        assert w is not None
+        loss = _cross_entropy(x, w, target, b, ignore_index, label_smoothing, z_loss, reduction)
+        results = torch.autograd.grad(loss, [leaf for leaf in leaves if leaf is not None], grad)
+    gradients = [*results, None][:3]
+    return tuple(
+        g if want else None for g, want in zip(gradients, (wants_input, wants_weight, wants_bias), strict=True)
+    )
+
+
+def _cross_entropy(
+    input: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None,
+    ignore_index: int,
+    label_smoothing: float,
+    z_loss: float,
+    reduction: str,
+) -> Tensor:
+    wide = torch.promote_types(input.dtype, torch.float32)
+    logits = torch.nn.functional.linear(input.to(wide), weight.to(wide), None if bias is None else bias.to(wide))
+    loss = torch.nn.functional.cross_entropy(
+        logits, target, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
+    )
+    if z_loss:
+        squares = torch.where(target == ignore_index, 0.0, torch.logsumexp(logits, 1) ** 2)
+        if reduction == "mean":
+            loss = loss + z_loss * squares.sum() / (target != ignore_index).sum()
+        else:
+            loss = loss + z_loss * (squares.sum() if reduction == "sum" else squares)
+    return loss.to(input.dtype)

@@ -39,7 +39,17 @@ def test_the_ngram_models_do_not_load_torch(code):
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "ngram --help", "ngram info {}", "ngram query {} a", "ngram next {} a", "bench --help"]
+    "command",
+    [
+        "--help",
+        "ngram --help",
+        "ngram info {}",
+        "ngram query {} a",
+        "ngram next {} a",
+        "bench --help",
+        "lm --help",
+        "lm train --help",
+    ],
 )
 def test_the_command_line_does_not_load_torch(command, model):
     code = (
@@ -59,7 +69,7 @@ def test_the_names_are_those_of_their_modules():
     assert set(fastlm.nn.__all__) <= set(fastlm.__all__) <= set(dir(fastlm))
     for name in fastlm.nn.__all__:
         assert getattr(fastlm, name) is getattr(fastlm.nn, name)
-    for name in ("lm", "ngram", "nn", "ops", "reference"):
+    for name in ("lm", "ngram", "nn", "ops", "optim", "reference"):
         assert getattr(fastlm, name) is import_module(f"fastlm.{name}")
 
 

@@ -45,7 +45,7 @@ template <class T, int Rows, bool Interleaved>
         sum[0][r][1] += sum[c][r][1];
       }
       T* const to = out + r * kWidth;
-      const T* const from = begin == 0 ? start : to;
+      const T* const from = begin == 0 && start ? start : to;
       store(to, sum[0][r][0] + load(from));
       store(to + kLane, sum[0][r][1] + load(from + kLane));
     }

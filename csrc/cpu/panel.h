@@ -59,18 +59,19 @@ class PackedMatrix {
   Buffer<T> data_;
 };
 
-// The rows of the left operand: element (r, k) is at data[r * stride + k], or at data[k * kMaxRows + r] if Interleaved.
+// The rows of the left operand: element (r, k) is at data[r * stride + k], or at data[k * stride + r] if Interleaved.
 template <class T, bool Interleaved>
 struct RowBlock {
   const T* data;
   int64_t stride;
 
   [[gnu::always_inline]] T at(int r, int64_t k) const {
-    return Interleaved ? data[k * kMaxRows + r] : data[r * stride + k];
+    return Interleaved ? data[k * stride + r] : data[r * stride + k];
   }
 };
 
-// out[r][0 .. kPanelWidth) = start + sum over k of rows(r, k) * panel[k][...], for 1 to kMaxRows rows.
+// out[r][0 .. kPanelWidth) = start + sum over k of rows(r, k) * panel[k][...], for 1 to kMaxRows rows; start null: it
+// is added to out.
 template <class T, bool Interleaved>
 void multiply_panel(int count, RowBlock<T, Interleaved> rows, const T* panel, int64_t depth, const T* start, T* out);
 

@@ -10,6 +10,15 @@ STABLE_TORCH_LIBRARY(fastlm, m) {
       "rnn_stream(Tensor input, Tensor[] hx, Tensor[] w_ih, Tensor[] w_hh, Tensor[] b_ih, Tensor[] b_hh, "
       "Tensor[] scale_ih, Tensor[] scale_hh, str cell) -> (Tensor output, Tensor[] hn)");
   m.def(fastlm::kDropout);
+  m.def(fastlm::kLinearCrossEntropy);
+  m.def(fastlm::kLinearCrossEntropyBackward);
+  m.def("gradient_norm(Tensor[] gradients) -> float");
+  m.def(
+      "sgd_step_(Tensor(a!)[] parameters, Tensor[] gradients, Tensor(b!)[] momenta, float scale, float lr, "
+      "float momentum, float dampening, float weight_decay, bool nesterov) -> ()");
+  m.def(
+      "adam_step_(Tensor(a!)[] parameters, Tensor[] gradients, Tensor(b!)[] means, Tensor(c!)[] squares, int[] steps, "
+      "float scale, float lr, float beta1, float beta2, float eps, float weight_decay, bool decoupled) -> ()");
   m.def("cells() -> str[]");
   m.def("cell_traits(str cell) -> int[]");
   m.def("measure_fma(int repeats) -> float");

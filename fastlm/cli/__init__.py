@@ -1,4 +1,4 @@
-"""The command line: ``fastlm ngram|bench|doctor``."""
+"""The command line: ``fastlm ngram|lm|bench|doctor``."""
 
 from __future__ import annotations
 

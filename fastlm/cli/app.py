@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from fastlm.cli import bench, doctor, ngram, ngram_build, ngram_convert, ngram_search
+from fastlm.cli import (
+    bench,
+    doctor,
+    lm,
+    lm_compare,
+    lm_generate,
+    lm_gradients,
+    lm_sentences,
+    lm_train,
+    ngram,
+    ngram_build,
+    ngram_convert,
+    ngram_search,
+)
 
 app = typer.Typer(
     help="Fast recurrent and n-gram language models.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -16,5 +29,13 @@ for command in (ngram_convert.convert, ngram_convert.prune, ngram_convert.merge,
 ngram.app.command("index")(ngram_search.index)
 ngram.app.command("search")(ngram_search.search)
 app.add_typer(ngram.app, name="ngram")
+lm.app.command("train")(lm_train.train)
+lm.app.command("encode")(lm_train.encode)
+lm.app.command("classify")(lm_sentences.classify)
+lm.app.command("tag")(lm_sentences.tag)
+lm.app.command("generate")(lm_generate.generate)
+lm.app.command("compare")(lm_compare.compare)
+lm.app.command("gradients")(lm_gradients.gradients)
+app.add_typer(lm.app, name="lm")
 app.command()(bench.bench)
 app.command()(doctor.doctor)

@@ -87,7 +87,7 @@ def mix(
     if weights is not None and heldout is not None:
         raise ValueError("expected weights, or heldout, a text to find them by; got both")
     if heldout is not None:
-        found = _best_weights(_streams(models, _reading(models, heldout))[0])
+        found = best_weights(_streams(models, _reading(models, heldout))[0])
     else:
         found = np.full(len(models), 1 / len(models)) if weights is None else np.asarray(weights, dtype=np.float64)
     if found.shape != (len(models),) or not (found >= 0).all() or abs(found.sum() - 1) > 1e-6:
@@ -218,7 +218,8 @@ def _streams(
     return p, nowhere, sentences[0]
 
 
-def _best_weights(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def best_weights(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weights of models [models] under which tokens are most probable, of P of each under each [models, tokens]."""
     p = p[:, p.any(axis=0)]  # a token that none holds possible says nothing about them
     weights = np.full(len(p), 1 / len(p))
     for _step in range(_MOST_STEPS if p.shape[1] else 0):

@@ -1,5 +1,6 @@
 """Modules with torch's signatures, on fastlm's operators."""
 
+from fastlm.nn.adaptive_softmax import AdaptiveLogSoftmax
 from fastlm.nn.cells import *  # noqa: F403
 from fastlm.nn.cells import __all__ as _cells
 from fastlm.nn.dropout import Dropout, dropout
@@ -8,4 +9,4 @@ from fastlm.nn.replace import replace_
 from fastlm.nn.rnn import *  # noqa: F403
 from fastlm.nn.rnn import __all__ as _recurrent
 
-__all__ = ["Dropout", "dropout", "quantize_", "replace_", *_cells, *_recurrent]
+__all__ = ["AdaptiveLogSoftmax", "Dropout", "dropout", "quantize_", "replace_", *_cells, *_recurrent]

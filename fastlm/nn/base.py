@@ -207,6 +207,8 @@ class RecurrentModule(Streaming):
     def _layers(
         self, x: Tensor, hx: list[Tensor] | None, batch_sizes: Tensor | None, all_states: bool
     ) -> tuple[Tensor, list[Tensor], list[list[Tensor]]]:
+        if batch_sizes is None and not all_states and self._is_one_step(x, hx or []):
+            return *ops.rnn_stream(x, hx or [], *self._stream_tensors(), self.cell), []
         finals: list[list[Tensor]] = []
         steps: list[list[Tensor]] = []
         D = self._directions  # noqa: N806

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from fastlm import ops
 
+_MOST_ROWS = 32
+"""Of a batch: above, packing the weights costs less than it gains."""
+
 Tensors = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
 
 
@@ -77,6 +80,13 @@ class Streaming(nn.Module):
         """Whether ``rnn_stream`` computes what this module does in its present mode."""
         drops = self.dropout or self.recurrent_dropout or self.input_dropout or self.weight_dropout
         return not ((self.training and drops) or unsupported(self))
+
+    def _is_one_step(self, x: Tensor, states: list[Tensor]) -> bool:
+        """Whether x, [T, B, I], is what :meth:`step` is for, as where a text is generated token by token."""
+        streams = x.shape[0] == 1 and x.shape[1] <= _MOST_ROWS and x.is_cpu and x.dtype is torch.float32
+        if not streams or self.bidirectional or torch._C._is_any_autocast_enabled() or not self._can_stream():
+            return False
+        return not asks_for_gradient(x, states, *self._stream_tensors())
 
     def _stream_tensors(self) -> Tensors:
         """w_ih, w_hh, b_ih, b_hh, scale_ih and scale_hh, for each layer and direction."""

@@ -51,7 +51,7 @@ def test_bench_prints_ratios_and_writes_files(tmp_path):
 def test_bench_names_its_suites():
     result = fastlm("bench", "cooking")
     assert result.returncode == 2
-    assert "fastlm: no suite cooking; there are dropout, memory, ngram, rnn, rnn_options" in result.stderr
+    assert "fastlm: no suite cooking; there are dropout, generation, loss, memory, ngram, rnn" in result.stderr
 
 
 def test_bench_is_either_quick_or_full():

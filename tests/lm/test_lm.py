@@ -1,4 +1,4 @@
-"""Language models: data, training, evaluation and generation, on texts whose answer is known."""
+"""Language models: data, training and evaluation, on texts whose answer is known."""
 
 import math
 
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+import fastlm
 from fastlm import lm
 
 CYCLE = "a b c d e"
@@ -111,26 +112,13 @@ class TestTraining:
 
     def test_equals_the_same_model_of_torch(self, vocabulary):
         losses = []
-        for recurrent in (lm.models.RNN, nn.RNN):
+        for recurrent in (fastlm.RNN, nn.RNN):
             torch.manual_seed(3)
             model = lm.RecurrentLM(len(vocabulary), hidden_size=12, num_layers=2, recurrent=recurrent)
             text = lm.columns(vocabulary.encode([CYCLE] * 30), batch_size=3, start=1)
             optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
             losses.append([step.loss for step in lm.train(model, *text, optimizer, bptt=7, epochs=2)])
         assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-
-
-class TestModel:
-    def test_tied_weights_are_one_parameter(self):
-        model = lm.RecurrentLM(10, hidden_size=4, tied=True)
-        assert model.decoder.weight is model.embedding.weight
-
-    def test_starts_from_unigrams(self):
-        model = lm.RecurrentLM(4, hidden_size=4)
-        ids = torch.tensor([2, 2, 2, 3])
-        model.start_from_unigrams(ids)
-        assert model.decoder.bias.exp().sum().item() == pytest.approx(1.0)
-        assert model.decoder.bias[2] > model.decoder.bias[3] > model.decoder.bias[0]
 
 
 class TestPerplexity:
@@ -156,24 +144,3 @@ class TestPerplexity:
     def test_of_nothing(self):
         with pytest.raises(ValueError, match="at least one token"):
             lm.perplexity(lm.RecurrentLM(5), torch.zeros(0, dtype=torch.int64), start=1)
-
-
-class TestGeneration:
-    def test_continues_what_is_certain(self, trained, vocabulary):
-        model, _ = trained
-        generator = torch.Generator().manual_seed(0)
-        words = lm.generate(model, vocabulary, ["a", "b"], temperature=0.1, generator=generator)
-        assert words == ["a", "b", "c", "d", "e"]
-
-    def test_a_seed_reproduces_it_and_unknown_words_are_not_drawn(self, vocabulary):
-        model = lm.RecurrentLM(len(vocabulary), hidden_size=4)
-        texts = [lm.generate(model, vocabulary, generator=torch.Generator().manual_seed(5)) for _ in range(2)]
-        assert texts[0] == texts[1]
-        many = lm.generate(model, vocabulary, ["unheard-of"], max_words=300)
-        assert lm.UNKNOWN not in many
-        assert lm.generate(model, vocabulary, ["a"], max_words=0) == ["a"]
-
-    @pytest.mark.parametrize("options", [{"temperature": 0.0}, {"max_words": -1}])
-    def test_errors(self, options, vocabulary):
-        with pytest.raises(ValueError, match="temperature > 0 and max_words >= 0"):
-            lm.generate(lm.RecurrentLM(7), vocabulary, **options)

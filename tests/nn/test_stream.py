@@ -136,6 +136,23 @@ def test_options_that_the_operator_does_not_know_go_through_forward(option, stre
     assert not streamed
 
 
+@EACH
+@pytest.mark.parametrize("batch", [None, 4, 40])
+def test_forward_over_one_step_takes_the_short_way(kind, batch, streamed):
+    module = make(kind, 6, 9, 2)
+    x = torch.randn(1, *[batch] * (batch is not None), 6)
+    want = module(x)
+    assert not streamed
+    with torch.no_grad():
+        got = module(x)
+        assert len(streamed) == (batch != 40)
+        assert_same(got, want)
+        module(x, all_states=True)
+        make(kind, 6, 9, bidirectional=True)(x)
+        module.double()(x.double())
+        assert len(streamed) == (batch != 40)
+
+
 def test_compiled_as_one_graph():
     module, sequence = fastlm.LSTM(6, 9, num_layers=2).eval(), torch.randn(3, 1, 6)
     compiled = torch.compile(module.step, fullgraph=True, backend="aot_eager")

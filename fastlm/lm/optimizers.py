@@ -1,0 +1,83 @@
+"""The optimisers of a recipe, their state as tensors, and the average that NT-ASGD keeps of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fastlm import optim
+from fastlm.lm.recipe import Recipe
+
+_CLIPPING: dict[str, Any] = {"adam": optim.Adam, "adamw": optim.AdamW}
+_TORCH: dict[str, Any] = {
+    "nadam": torch.optim.NAdam,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+def make_optimizer(recipe: Recipe, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    """The recipe's optimiser; fastlm's clip on the way."""
+    common: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    if recipe.optimizer in ("sgd", "nt-asgd"):
+        return optim.SGD(parameters, momentum=recipe.momentum, max_norm=recipe.clip, **common)
+    if recipe.optimizer in _CLIPPING:
+        return _CLIPPING[recipe.optimizer](parameters, max_norm=recipe.clip, **common)
+    return _TORCH[recipe.optimizer](parameters, **common)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[Any]]:
+    """An optimiser's state: tensors by name, and the rest for JSON."""
+    tensors, rest = {}, []
+    for index, entries in optimizer.state_dict()["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{name}"] = value
+            else:
+                rest.append([index, name, value])
+    return tensors, rest
+
+
+def set_optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], rest: list[Any]) -> None:
+    """Puts back what :func:`optimizer_state` gave."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    for index, name, value in rest:
+        state.setdefault(index, {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+class Average:
+    """The mean of parameters over steps.
+
+    Source: Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging".
+    """
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self._parameters = parameters
+        self.tensors = [parameter.detach().clone() for parameter in parameters]
+
+    @torch.no_grad()
+    def add(self, before: int) -> None:
+        """Takes in the parameters of a step, when it is the mean of those of ``before`` others."""
+        for mean, parameter in zip(self.tensors, self._parameters, strict=True):
+            mean.lerp_(parameter, 1 / (before + 1))
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The parameters are their mean for a while."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for mean, parameter in zip(self.tensors, self._parameters, strict=True):
+            mean.data, parameter.data = parameter.data, mean.data
