@@ -43,6 +43,7 @@ class RowsPass {
   static constexpr int kLane = kLanes<T>, kWidth = kPanelWidth<T>, kHalves = kWidth / kLane;
   static constexpr int64_t kClasses = 128;          // of a block: its logits of one panel stay in the first-level cache
   static constexpr int64_t kDepth = 2 * kClasses;   // classes of which the input's gradient is summed at a time
+  static constexpr int64_t kPiece = 256;            // units, of which a panel stays there, too
   static constexpr int64_t kMostLogits = 32 << 20;  // bytes
   static constexpr int64_t kMostRows = 256;
   alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
@@ -121,14 +122,18 @@ class RowsPass {
   void exponentials(int64_t b) {
     const int64_t H = args_.hidden, begin = b * kClasses, end = end_of(b);
     alignas(64) T few[kClasses * kWidth];
-    Ahead next = weight_after(end, kClasses, panels_ * (kClasses / kMaxRows));
+    const int64_t pieces = std::max<int64_t>(1, (H + kPiece - 1) / kPiece);
+    Ahead next = weight_after(end, kClasses, panels_ * pieces * (kClasses / kMaxRows));
     for (int64_t p = 0; p < panels_; p++) {
       T* const to = wants_gradients() ? logits(p, begin) : few;
-      for_row_blocks(begin, end, [&](int64_t c, int count) {
-        next.some();
-        multiply_panel<T, false>(count, {args_.weight + c * H, H}, columns_.panel(p), H, kZeros,
-                                 to + (c - begin) * kWidth);
-      });
+      for (int64_t i = 0; i < pieces; i++) {
+        const int64_t k = H * i / pieces, depth = H * (i + 1) / pieces - k;
+        for_row_blocks(begin, end, [&](int64_t c, int count) {
+          next.some();
+          multiply_panel<T, false>(count, {args_.weight + c * H + k, H}, columns_.panel(p) + k * kWidth, depth,
+                                   i == 0 ? kZeros : nullptr, to + (c - begin) * kWidth);
+        });
+      }
       finish_logits(b, p, to);
     }
   }
@@ -275,9 +280,8 @@ class RowsPass {
         for (int64_t group = 0; group < end - begin; group++) {
           next.some();
           const int64_t unit = group * kMaxRows;
-          multiply_panel<T, true>(int(std::min<int64_t>(kMaxRows, units - unit)),
-                                  {strip.data() + unit * kDepth, kMaxRows}, logits(p, c), depth, nullptr,
-                                  sums.data() + (p * units + unit) * kWidth);
+          multiply_panel<T, true>(int(std::min<int64_t>(kMaxRows, units - unit)), {strip.data() + unit * kDepth, 0},
+                                  logits(p, c), depth, nullptr, sums.data() + (p * units + unit) * kWidth);
         }
     }
     for (int64_t r = 0; r < count_; r++) {

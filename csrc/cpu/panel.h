@@ -59,14 +59,14 @@ class PackedMatrix {
   Buffer<T> data_;
 };
 
-// The rows of the left operand: element (r, k) is at data[r * stride + k], or at data[k * stride + r] if Interleaved.
+// The rows of the left operand: element (r, k) is at data[r * stride + k], or at data[k * kMaxRows + r] if Interleaved.
 template <class T, bool Interleaved>
 struct RowBlock {
   const T* data;
   int64_t stride;
 
   [[gnu::always_inline]] T at(int r, int64_t k) const {
-    return Interleaved ? data[k * stride + r] : data[r * stride + k];
+    return Interleaved ? data[k * kMaxRows + r] : data[r * stride + k];
   }
 };
 

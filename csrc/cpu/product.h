@@ -84,8 +84,7 @@ void sum_outer_products(int64_t count, const RowA& a, int64_t m, const RowB& b, 
             const int rows = int(std::min<int64_t>(kMaxRows, height - top));
             Tile<T, 1> tile;
             prefetch_tile(rows, p, c + (first + top) * n, n);
-            multiply_panel<T, true>(rows, {at(top / kMaxRows, 0), kMaxRows}, packed.panel(p), depth, kZeros,
-                                    tile.v[0][0]);
+            multiply_panel<T, true>(rows, {at(top / kMaxRows, 0), 0}, packed.panel(p), depth, kZeros, tile.v[0][0]);
             store_tile(tile, rows, p, c + (first + top) * n, n, add || k0 > 0);
           }
       }
