@@ -92,6 +92,17 @@ class Table:
         vocabulary_pad: int = 0,
     ) -> Model: ...
     def save(self, path: str | bytes) -> None: ...
+    def write(self, order: int, min_count: int, sink: Callable[[bytes], object]) -> None:
+        """The n-grams of an order as lines of words, a tab and the count, block by block."""
+
+class CountsReader:
+    """Counts as lines of text, which come in blocks of bytes; those of several files add."""
+
+    def __init__(self, *, tokenization: str = "") -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    def finish(self) -> Table:
+        """Sorts, and adds the shorter n-grams that are not there. The reader is empty afterwards."""
 
 class DeltaSearch:
     """The best delta of add-delta for a text that comes in blocks, as Counter takes them."""
