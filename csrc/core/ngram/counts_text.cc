@@ -143,7 +143,12 @@ Word CountsReader::word_of(std::string_view word) {
 
 Table CountsReader::finish(const Workers& workers) {
   end_file();
-  if (levels_.empty()) throw TextError("expected at least one n-gram with its count, got none");
+  const auto nothing = [&](const std::string& what) {
+    std::string names;
+    for (const std::string& source : sources_) names.append(names.empty() ? "" : ", ").append(source);
+    throw TextError(names + ": expected at least one " + what + ", got none");
+  };
+  if (levels_.empty()) nothing("n-gram with its count");
   Part part(levels_.size());
   for (size_t n = levels_.size(); n-- > 0;) {  // one after the other, so that few are in memory at once
     levels_[n] = added(sorted(std::move(levels_[n]), workers), true);
@@ -160,7 +165,7 @@ Table CountsReader::finish(const Workers& workers) {
     if (word != kBegin && __builtin_add_overflow(corpus.tokens, count, &corpus.tokens))
       throw std::overflow_error("the counts of all words together exceed 2^64 - 1");
   }
-  if (corpus.tokens == corpus.sentences) throw TextError("expected at least one word that occurs, got none");
+  if (corpus.tokens == corpus.sentences) nothing("word that occurs");
   const Vocabulary vocabulary(vocabulary_.size(), [this](Word word) { return vocabulary_.text(word); });
   std::vector<Part> parts;
   parts.push_back(std::move(part));
