@@ -227,6 +227,10 @@ class ArpaReader:
     def finish(self) -> ArpaModel:
         """The file has ended: what it says, sorted and complete."""
 
+class ArpaBlocks(Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]]):
+    def __iter__(self) -> ArpaBlocks: ...
+    def __next__(self) -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]: ...
+
 class ArpaModel:
     counts: list[int]
     """N-grams of order 1, 2, ..."""
@@ -240,7 +244,7 @@ class ArpaModel:
     inserted: list[int]
     """N-grams of order 1, 2, ... that were missing though others begin or end with them."""
 
-    def blocks(self, order: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]]:
+    def blocks(self, order: int) -> ArpaBlocks:
         """N-grams of an order, sorted: [size, order] words, and [size] log10 probabilities and backoffs."""
     def nodes(
         self, order: int
