@@ -119,7 +119,7 @@ def bench_count(duel, machine, text, note, shape, request, tmp_path):
     )
 
 
-def bench_nltk(duel, text, note, questions, request):
+def bench_nltk(duel, record, text, note, questions, request):
     nltk = ngram_peers.package("nltk.lm", note)
     if not nltk:
         return
@@ -141,7 +141,7 @@ def bench_nltk(duel, text, note, questions, request):
             lambda: [theirs.score(word, context) for word, context in zip(line, contexts, strict=True)],
         )
     ]
-    request.getfixturevalue("record")(*seconds, "probability; nltk.lm's score", work=(len(line), "words"))
+    record(*seconds, "probability; nltk.lm's score", work=(len(line), "words"))
 
 
 def bench_score(query, model, kenlm, questions):

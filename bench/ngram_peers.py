@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -60,8 +61,6 @@ def programs(note: Callable[[str], None]) -> Programs | None:
 
 def count_by_counter(path: Path, order: int) -> dict[tuple[str, ...], int]:
     """The n-grams of order 1 to ``order`` by collections.Counter."""
-    from collections import Counter
-
     counts: Counter[tuple[str, ...]] = Counter()
     for line in path.open(encoding="utf-8"):
         words = ["<s>", *line.split(), "</s>"]
