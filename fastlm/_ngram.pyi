@@ -92,6 +92,17 @@ class Table:
         vocabulary_pad: int = 0,
     ) -> Model: ...
     def save(self, path: str | bytes) -> None: ...
+    def write(self, order: int, min_count: int, sink: Callable[[bytes], object]) -> None:
+        """The n-grams of an order as lines of words, a tab and the count, block by block."""
+
+class CountsReader:
+    """Counts as lines of text, which come in blocks of bytes; those of several files add."""
+
+    def __init__(self, *, tokenization: str = "") -> None: ...
+    def begin(self, source: str) -> None: ...
+    def add(self, block: bytes) -> None: ...
+    def finish(self) -> Table:
+        """Sorts, and adds the shorter n-grams that are not there. The reader is empty afterwards."""
 
 class DeltaSearch:
     """The best delta of add-delta for a text that comes in blocks, as Counter takes them."""
@@ -216,6 +227,10 @@ class ArpaReader:
     def finish(self) -> ArpaModel:
         """The file has ended: what it says, sorted and complete."""
 
+class ArpaBlocks(Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]]):
+    def __iter__(self) -> ArpaBlocks: ...
+    def __next__(self) -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]: ...
+
 class ArpaModel:
     counts: list[int]
     """N-grams of order 1, 2, ..."""
@@ -229,7 +244,7 @@ class ArpaModel:
     inserted: list[int]
     """N-grams of order 1, 2, ... that were missing though others begin or end with them."""
 
-    def blocks(self, order: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]]:
+    def blocks(self, order: int) -> ArpaBlocks:
         """N-grams of an order, sorted: [size, order] words, and [size] log10 probabilities and backoffs."""
     def nodes(
         self, order: int
@@ -320,3 +335,5 @@ class Matcher:
 
 def is_suffix_index(path: str | bytes) -> bool: ...
 def load_suffix_index(path: str | bytes, verify: bool = True) -> SuffixIndex: ...
+def seconds_a_load(bytes: int, chains: int) -> float:
+    """CPU time of a load from anywhere in so many bytes; those of a chain wait for one another."""

@@ -29,14 +29,6 @@ struct Blocks {
   }
 };
 
-arpa::Writer::Sink sink_of(const py::function& take) {
-  return [&take](std::string_view block) {
-    const py::gil_scoped_acquire locked;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    take(py::bytes(block.data(), block.size()));
-  };
-}
-
 // The words and the function that the writer refers to.
 class Writer {
  public:

@@ -5,6 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,15 @@ using Unlocked = py::gil_scoped_release;  // for the time of a call
 inline void poll_signals() {
   const py::gil_scoped_acquire locked;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+// Gives blocks to a Python function, unless Ctrl-C has ended the work. The function must outlive it.
+inline std::function<void(std::string_view)> sink_of(const py::function& take) {
+  return [&take](std::string_view block) {
+    const py::gil_scoped_acquire locked;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    take(py::bytes(block.data(), block.size()));
+  };
 }
 
 void add_arpa(py::module_& m);

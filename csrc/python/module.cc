@@ -1,5 +1,6 @@
 // fastlm._ngram: the n-gram engine as Python classes. fastlm/_ngram.pyi says what they do.
 #include "../core/ngram/errors.h"
+#include "../core/ngram/random_loads.h"
 #include "engine.h"
 
 PYBIND11_MODULE(_ngram, m) {
@@ -15,6 +16,13 @@ PYBIND11_MODULE(_ngram, m) {
       PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.path.c_str());
     }
   });
+  m.def(
+      "seconds_a_load",
+      [](size_t bytes, size_t chains) {
+        const python::Unlocked unlocked;
+        return ngram::seconds_a_load(bytes, chains);
+      },
+      py::arg("bytes"), py::arg("chains"));
   python::add_table(m);
   python::add_model(m);
   python::add_counter(m);

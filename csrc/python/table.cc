@@ -5,6 +5,7 @@
 
 #include "../core/ngram/best_delta.h"
 #include "../core/ngram/combine.h"
+#include "../core/ngram/counts_text.h"
 #include "../core/ngram/storage.h"
 #include "engine.h"
 
@@ -121,8 +122,8 @@ std::string word(const Table& table, Word id) {
 }  // namespace
 
 void add_table(py::module_& m) {
-  py::class_<Table, std::shared_ptr<Table>>(m, "Table")
-      .def_property_readonly("order", &Table::order)
+  py::class_<Table, std::shared_ptr<Table>> table(m, "Table");
+  table.def_property_readonly("order", &Table::order)
       .def_property_readonly("counts", counts)
       .def_property_readonly("tokens", [](const Table& table) { return table.corpus().tokens; })
       .def_property_readonly("sentences", [](const Table& table) { return table.corpus().sentences; })
@@ -181,6 +182,31 @@ void add_table(py::module_& m) {
             ngram::save(table, path);
           },
           py::arg("path"));
+
+  table.def(
+      "write",
+      [](const Table& table, int order, uint64_t min_count, const py::function& sink) {
+        check_order(table, order);
+        const auto take = sink_of(sink);
+        const Unlocked unlocked;
+        ngram::write_counts(table, order, min_count, take);
+      },
+      py::arg("order"), py::arg("min_count"), py::arg("sink"));
+  py::class_<ngram::CountsReader>(m, "CountsReader")
+      .def(py::init<std::string>(), py::kw_only(), py::arg("tokenization") = "")
+      .def("begin", &ngram::CountsReader::begin, py::arg("source"))
+      .def(
+          "add",
+          [](ngram::CountsReader& reader, const py::bytes& block) {
+            const std::string_view text = block;
+            const Unlocked unlocked;
+            reader.add(text);
+          },
+          py::arg("block"))
+      .def("finish", [](ngram::CountsReader& reader) {
+        const Unlocked unlocked;
+        return std::make_shared<Table>(reader.finish({.poll = poll_signals}));
+      });
 
   add_reading<DeltaSearch>(m, "DeltaSearch")
       .def(py::init<TablePointer, const std::string&>(), py::arg("table"), py::kw_only(), py::arg("errors") = "strict")

@@ -16,11 +16,23 @@ def bench(
     threads: Annotated[int, typer.Option(min=0, help="torch's threads; 1 is timed in CPU seconds, 0 means all.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="A few shapes: all suites in two minutes.")] = False,
     full: Annotated[bool, typer.Option("--full", help="The whole grid of recurrent shapes: over an hour.")] = False,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            help="For ngram: a text, a sentence a line; else film reviews, or a made-up one.", show_default=False
+        ),
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(help="For ngram: words of the growth curves; default 1M,10M; full: 100M too.", show_default=False),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for results.json and the pictures.")] = Path("bench-output"),
 ) -> None:
     """Measure fastlm beside its peers, in alternation, and hold both against the machine's limit."""
     if quick and full:
         raise typer.BadParameter("--quick and --full exclude each other")
+    if text is not None and not text.is_file():
+        raise typer.BadParameter(f"--text {text} is no file")
     try:
         import matplotlib  # noqa: F401
         import pytest
@@ -45,5 +57,7 @@ def bench(
         str(output.absolute()),
         *(["--quick"] if quick else []),
         *(["--full"] if full else []),
+        *(["--text", str(text.absolute())] if text else []),
+        *(["--sizes", sizes] if sizes else []),
     ]
     raise typer.Exit(pytest.main([*files, *options]))

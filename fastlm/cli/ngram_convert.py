@@ -13,7 +13,10 @@ from fastlm.cli.ngram_build import Output, Threads, _thresholds
 from fastlm.cli.ngram_console import load_model, note
 
 _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
-Source = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, or an ARPA file.", show_default=False)]
+_COUNTS = (".tsv", ".txt")
+Source = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A model, an ARPA file, a table, or its lines.", show_default=False)
+]
 
 
 def convert(
@@ -23,23 +26,49 @@ def convert(
         int, typer.Option(min=0, max=24, help="Of each probability and weight, which are quantised; 0: as they are.")
     ] = 0,
     compact: Annotated[bool, typer.Option("--compact", help="Of an ARPA file: half the size, slower answers.")] = False,
+    orders: Annotated[
+        str | None, typer.Option(help="To lines: n-grams of so many words, as '2 3'; default: all.", show_default=False)
+    ] = None,
+    min_count: Annotated[int, typer.Option(min=1, help="To lines: what occurs so often or more.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model of an ARPA file, or an ARPA file of a model: what ends with .arpa, .arpa.gz, ... is one."""
+    """Make a model of an ARPA file, or the other way round; a table of lines of n-gram, tab, count, or the other way.
+
+    What ends with .arpa is an ARPA file, what ends with .tsv or .txt has counts as lines; also .arpa.gz, .tsv.zst, ...
+    """
     _check_output(output, [str(model)])
-    if _is_arpa(output):
-        if bits or compact:
-            raise typer.BadParameter("--bits and --compact are for a model, and --output is an ARPA file")
+    to_arpa, to_lines, from_lines = _is_arpa(output), _has_suffix(output, _COUNTS), _has_suffix(model, _COUNTS)
+    if (bits or compact) and (to_arpa or to_lines or from_lines):
+        raise typer.BadParameter("--bits and --compact are for a model as --output")
+    if (orders is not None or min_count > 1) and not to_lines:
+        raise typer.BadParameter("--orders and --min-count are for counts as lines, an --output such as counts.tsv")
+    if to_lines:
+        _load_table(model).save_tsv(output, orders=_orders(orders), min_count=min_count)
+    elif to_arpa:
         ngram.save_arpa(load_any(model), output)
-        return
-    if _is_arpa(model):
-        found = read_arpa(model).model(bits=bits, compact=compact)
-    elif compact:
-        raise typer.BadParameter("--compact is for an ARPA file; build makes a compact model of a text")
+    elif from_lines:
+        table = ngram.read_counts(model)
+        table.save(output)
+        _print_facts(_facts(table, output), as_json)
     else:
-        found = load_model(model).quantize(bits) if bits else load_model(model)
-    found.save(output)
-    _print_facts(_facts(found, output), as_json)
+        found = _model(model, bits, compact)
+        found.save(output)
+        _print_facts(_facts(found, output), as_json)
+
+
+def _model(path: Path, bits: int, compact: bool) -> ngram.Model:
+    if _is_arpa(path):
+        return read_arpa(path).model(bits=bits, compact=compact)
+    if compact:
+        raise typer.BadParameter("--compact is for an ARPA file; build makes a compact model of a text")
+    return load_model(path).quantize(bits) if bits else load_model(path)
+
+
+def _orders(text: str | None) -> list[int] | None:
+    try:
+        return None if text is None else [int(n) for n in text.replace(",", " ").split()]
+    except ValueError:
+        raise typer.BadParameter(f"--orders must be whole numbers, as '2 3', got {text!r}") from None
 
 
 def prune(
@@ -66,10 +95,7 @@ def prune(
     if threshold is not None:
         found: ngram.Model | ngram.Table = load_any(model).prune(threshold)
     else:
-        table = ngram.load(model)
-        if not isinstance(table, ngram.Table):
-            raise ValueError(f"{model}: holds no table of counts; --threshold prunes a model")
-        found = table.prune(_thresholds(counts))
+        found = _load_table(model).prune(_thresholds(counts))
     found.save(output)
     _print_facts(_facts(found, output), as_json)
 
@@ -126,8 +152,23 @@ def read_arpa(path: Path) -> ngram.Arpa:
     return found
 
 
+def _load_table(path: Path) -> ngram.Table:
+    """The table in a file of ours, or in lines."""
+    if _has_suffix(path, _COUNTS):
+        return ngram.read_counts(path)
+    table = ngram.load(path)
+    if not isinstance(table, ngram.Table):
+        raise ValueError(f"{path}: holds no table of counts; fastlm ngram count makes one, as build --counts does")
+    return table
+
+
 def _is_arpa(path: Path) -> bool:
+    return _has_suffix(path, (".arpa",)) or str(path) == "-"
+
+
+def _has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether a name ends with one of them, of compression apart."""
     name = path.name
     for suffix in _COMPRESSED:
         name = name.removesuffix(suffix)
-    return name.endswith(".arpa") or str(path) == "-"
+    return name.endswith(suffixes)

@@ -14,6 +14,7 @@ from fastlm.ngram.building import build
 from fastlm.ngram.combining import merge
 from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.decoding import State
+from fastlm.ngram.exports import read_counts
 from fastlm.ngram.files import load
 from fastlm.ngram.mixing import Mixture, mix
 from fastlm.ngram.model import Model
@@ -45,6 +46,7 @@ __all__ = [
     "merge",
     "mix",
     "read_arpa",
+    "read_counts",
     "save_arpa",
     "smoothings",
 ]

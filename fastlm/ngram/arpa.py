@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
-import errno
-import gzip
-import lzma
 import os
-import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import integer, words_of
 from fastlm.ngram.model import Model
+from fastlm.ngram.output import created
 from fastlm.ngram.text import Path, blocks_of, opened
 
 Block = tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]
@@ -108,7 +101,7 @@ class Arpa:
             OSError: the file cannot be written; if there was one of this name, it is as it was.
             ModuleNotFoundError: the name ends with ``.zst``, and the package zstandard is not there.
         """
-        with _created(path) as file:
+        with created(path) as file:
             self._model.write(file.write)
 
 
@@ -185,7 +178,7 @@ def save_arpa(model: Model, path: str | os.PathLike[str]) -> None:
         >>> round(same.score("a b") - model.score("a b"), 5)
         0.0
     """
-    with _created(path) as file:
+    with created(path) as file:
         engine.write_arpa(model._model, file.write)
 
 
@@ -220,7 +213,7 @@ def write_arpa(
         ...     read_arpa(f"{folder}/model.arpa.gz").counts
         [3]
     """
-    with _created(path) as file:
+    with created(path) as file:
         writer = engine.ArpaWriter(words_of(list(vocabulary)), list(counts), file.write)
         for words, probability, backoff in blocks:
             writer.add(_ids(words), _floats(probability), _floats(backoff))
@@ -237,52 +230,3 @@ def _ids(words: ArrayLike) -> NDArray[np.uint32]:
 
 def _floats(numbers: ArrayLike) -> NDArray[np.float32]:
     return np.ascontiguousarray(numbers, np.float32)
-
-
-@contextmanager
-def _created(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write, compressed by its name. It gets its name at the end, if nothing is raised."""
-    name = os.fspath(path)
-    if name == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    if os.path.isdir(name):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-    special = os.path.exists(name) and not stat.S_ISREG(os.stat(name).st_mode)  # a pipe or a device
-    temporary = name if special else f"{name}.tmp{os.getpid()}"
-    try:
-        with open(temporary, "wb") as file:
-            with _compressing(file, os.path.splitext(name)[1]) as compressed:
-                yield compressed
-            file.flush()
-            if not special:
-                os.fsync(file.fileno())
-        if not special:
-            os.replace(temporary, name)
-    except BaseException:
-        if not special and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
-
-
-@contextmanager
-def _compressing(file: BinaryIO, suffix: str) -> Iterator[BinaryIO]:
-    writers: dict[str, Callable[[], AbstractContextManager[object]]] = {
-        ".gz": partial(gzip.GzipFile, "", "wb", 6, file, mtime=0),
-        ".bz2": partial(bz2.BZ2File, file, "wb"),
-        ".xz": partial(lzma.LZMAFile, file, "wb"),
-        ".zst": partial(_zstandard_writer, file),
-    }
-    with writers.get(suffix, partial(nullcontext, file))() as compressed:
-        yield cast(BinaryIO, compressed)
-
-
-def _zstandard_writer(file: BinaryIO) -> BinaryIO:
-    try:
-        import zstandard
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "writing Zstandard's data needs the package zstandard; pip install zstandard", name="zstandard"
-        ) from None
-    return zstandard.ZstdCompressor(write_checksum=True).stream_writer(file, closefd=False)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import UNKNOWN, UNKNOWN_ID, Words, choices, integer, thresholds, words_of
+from fastlm.ngram.exports import AT_ONCE, Exports
 from fastlm.ngram.inputs import Format, Texts, read_sources
 from fastlm.ngram.pickling import reduced
 from fastlm.ngram.tokenization import Tokenization
@@ -19,11 +20,8 @@ from fastlm.ngram.tokenization import Tokenization
 if TYPE_CHECKING:
     from fastlm.ngram.model import Model
 
-_AT_ONCE = 1 << 16
-"""N-grams that are taken from the engine in one call."""
 
-
-class Table:
+class Table(Exports):
     """Every n-gram of a text with its count; :func:`fastlm.ngram.count` makes one.
 
     An n-gram is written as its words, separated by white space, or as a sequence of words. ``<s>`` stands before a
@@ -123,20 +121,6 @@ class Table:
             for words, counts in (self._begun(order, begun) if begun else self._chunks(order))
             for row, n in zip(words.tolist(), counts.tolist(), strict=True)
         )
-
-    def to_numpy(self, order: int) -> tuple[np.ndarray, np.ndarray]:
-        """The n-grams of an order, sorted: the numbers of their words, a row each, and their counts.
-
-        Raises:
-            ValueError: there is no such order.
-
-        Example:
-            >>> from fastlm import ngram
-            >>> words, counts = ngram.count_sentences(["a b"], order=2).to_numpy(2)
-            >>> words.tolist(), counts.tolist()
-            ([[1, 3], [3, 4], [4, 2]], [1, 1, 1])
-        """
-        return self._table.ngrams(self._order(order), 0, 2**63)
 
     def counts_of_counts(self, order: int) -> dict[int, int]:
         """How many n-grams of an order occur once, twice, ...: what discounts are worked out of.
@@ -365,9 +349,6 @@ class Table:
     def __repr__(self) -> str:
         return f"<Table of order {self.order}: {self.tokens:,} tokens, {len(self):,} n-grams>"
 
-    def _order(self, order: int) -> int:
-        return integer("order", order, 1, self.order)
-
     def _known(self, words: list[str]) -> list[int] | None:
         """Their ids, or None if one is not in the vocabulary: it was counted as <unk>, together with others."""
         ids = [self._table.id(word) for word in words]
@@ -386,9 +367,5 @@ class Table:
                 yield np.array([ids]), np.array([n])
             return
         first, end = self._table.begun_by(order, ids)
-        for begin in range(first, end, _AT_ONCE):
-            yield self._table.ngrams(order, begin, min(end, begin + _AT_ONCE))
-
-    def _chunks(self, order: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for begin in range(0, self._table.counts[order - 1], _AT_ONCE):
-            yield self._table.ngrams(order, begin, begin + _AT_ONCE)
+        for begin in range(first, end, AT_ONCE):
+            yield self._table.ngrams(order, begin, min(end, begin + AT_ONCE))

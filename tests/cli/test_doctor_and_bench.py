@@ -42,10 +42,22 @@ def test_bench_prints_ratios_and_writes_files(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     assert "geometric means" in result.stdout
     assert "dropout bfloat16" in result.stdout
-    duels = json.loads((tmp_path / "out" / "results.json").read_text())["duels"]
-    assert {duel["suite"] for duel in duels} == {"dropout", "ngram"}
-    assert all(duel["ratio"] > 0 for duel in duels)
-    assert (tmp_path / "out" / "ratios.png").read_bytes().startswith(b"\x89PNG")
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {duel["suite"] for duel in results["duels"]} == {"dropout", "ngram"}
+    assert all(duel["ours"] > 0 and (duel["peer"] is None or duel["ratio"] > 0) for duel in results["duels"])
+    assert results["notes"][0].startswith("text: ")
+    for name in ("ratios.png", "ngram_growth.png"):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+    header, row = (tmp_path / "out" / "ngram_growth.csv").read_text().splitlines()
+    growth = dict(zip(header.split(","), row.split(","), strict=True))
+    assert growth["words"] == "50000"
+    assert float(growth["bytes_per_ngram"]) > float(growth["compact_bytes_per_ngram"]) > 0
+
+
+def test_bench_refuses_a_text_that_is_not_there():
+    result = fastlm("bench", "ngram", "--text", "no-such-file")
+    assert result.returncode == 2
+    assert "no-such-file is no file" in result.stderr
 
 
 def test_bench_names_its_suites():

@@ -100,3 +100,35 @@ def test_errors_are_one_line_and_leave_no_file(model, tmp_path, arguments, messa
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_table_goes_through_lines(text, tmp_path):
+    succeed("count", text, "-o", tmp_path / "t", "-n", 3)
+    succeed("convert", tmp_path / "t", "-o", tmp_path / "counts.tsv.gz")
+    facts = json.loads(succeed("convert", tmp_path / "counts.tsv.gz", "-o", tmp_path / "back", "--json"))
+    assert facts["ngrams"] == ngram.load(tmp_path / "t").counts
+    assert dict(ngram.load(tmp_path / "back").items()) == dict(ngram.load(tmp_path / "t").items())
+    succeed("convert", tmp_path / "t", "-o", tmp_path / "some.txt", "--orders", "2,3", "--min-count", 5)
+    some = [line.split("\t") for line in (tmp_path / "some.txt").read_text().splitlines()]
+    assert {len(ngram.split()) for ngram, _ in some} == {2, 3}
+    assert min(int(count) for _, count in some) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["model", "-o", "x.tsv"], 1, "holds no table of counts"),
+        (["t", "-o", "x.tsv", "--bits", "4"], 2, "--bits and --compact are for a model as --output"),
+        (["t", "-o", "x.arpa", "--min-count", "2"], 2, "--orders and --min-count are for counts as lines"),
+        (["t", "-o", "x.tsv", "--orders", "two"], 2, "--orders must be whole numbers"),
+        (["t", "-o", "x.tsv", "--orders", "4"], 1, "order must be between 1 and 3, got 4"),
+    ],
+)
+def test_what_cannot_be_converted_to_lines(model, text, arguments, status, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").symlink_to(model)
+    ngram.count(text, 3).save("t")
+    result = run("convert", *arguments)
+    assert result.exit_code == status
+    assert message in " ".join(result.output.replace("│", " ").split())
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "t"}

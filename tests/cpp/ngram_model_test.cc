@@ -13,8 +13,6 @@
 namespace fastlm::ngram {
 namespace {
 
-using Ngram = std::vector<std::string>;
-
 std::map<Ngram, uint64_t> counts_by_map(const std::string& text, int order) {
   std::map<Ngram, uint64_t> counts;
   std::istringstream lines(text);
@@ -26,20 +24,6 @@ std::map<Ngram, uint64_t> counts_by_map(const std::string& text, int order) {
     for (size_t i = 0; i < words.size(); i++)
       for (int n = 1; n <= order && i + n <= words.size(); n++)
         counts[Ngram(words.begin() + i, words.begin() + i + n)]++;
-  }
-  return counts;
-}
-
-std::map<Ngram, uint64_t> counts_in(const Table& table) {
-  std::map<Ngram, uint64_t> counts;
-  for (int n = 1; n <= table.order(); n++) {
-    std::vector<Word> rows(table.trie().size(n) * n);
-    table.trie().copy_words(n, 0, table.trie().size(n), rows.data());
-    for (uint64_t i = 0; i < table.trie().size(n); i++) {
-      Ngram words;
-      for (int k = 0; k < n; k++) words.emplace_back(table.vocabulary().text(rows[i * n + k]));
-      if (const uint64_t count = table.trie().count(n, i)) counts[words] = count;
-    }
   }
   return counts;
 }

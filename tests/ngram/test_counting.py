@@ -55,7 +55,7 @@ def test_continuations_and_most_common(lines, order):
 
 
 def test_most_common_of_more_than_one_piece(monkeypatch):
-    monkeypatch.setattr("fastlm.ngram.table._AT_ONCE", 7)
+    monkeypatch.setattr("fastlm.ngram.table.AT_ONCE", 7)
     lines = [f"w{i % 50} w{i * i % 31}" for i in range(400)]
     table, want = ngram.count_sentences(lines, 2), oracle.count(lines, 2)
     bigrams = Counter({" ".join(key): n for key, n in want.items() if len(key) == 2})

@@ -1,7 +1,10 @@
 """Operations on tables of counts: against counting the texts together, and a filter."""
 
+import io
+import sys
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastlm import ngram
@@ -89,3 +92,91 @@ def test_what_cannot_be_subtracted():
 def test_thresholds_that_are_none(thresholds):
     with pytest.raises(ValueError, match="thresholds"):
         ngram.count_sentences(["a b"], 2).prune(thresholds)
+
+
+def written(table, folder, **options):
+    table.save_tsv(folder / "counts.tsv", **options)
+    return (folder / "counts.tsv").read_text()
+
+
+@settings(max_examples=30)
+@given(oracle.sentences, orders)
+def test_lines_are_the_counts_and_make_the_same_table(tmp_path_factory, lines, order):
+    folder = tmp_path_factory.mktemp("lines")
+    order = min(order, 2 + max(len(line.split()) for line in lines))  # lines tell no order that nothing has
+    table = ngram.count_sentences(lines, order)
+    assert written(table, folder) == "".join(f"{key}\t{n}\n" for key, n in table.items())
+    again = ngram.read_counts(folder / "counts.tsv")
+    assert dict(again.items()) == dict(table.items())
+    assert saved(again, folder) == saved(table, folder)
+
+
+@settings(max_examples=30)
+@given(oracle.sentences, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_missing_orders_are_summed_in_any_order_of_lines(tmp_path_factory, lines, order, random):
+    lines = [line for line in lines if len(line.split()) + 2 >= order] or ["a b the a"]
+    folder = tmp_path_factory.mktemp("lines")
+    table = ngram.count_sentences(lines, order)
+    longest = written(table, folder, orders=order).splitlines(keepends=True)
+    random.shuffle(longest)
+    half = len(longest) // 2
+    (folder / "a.tsv").write_text("".join(longest[:half]))
+    (folder / "b.tsv").write_text("".join(longest[half:]))
+    again = ngram.read_counts([folder / "a.tsv", folder / "b.tsv"])
+    assert dict(again.items()) == dict(table.items())
+    assert (again.tokens, again.sentences) == (table.tokens, table.sentences)
+    a, b = (oracle.estimate(t, "modified-kneser-ney") for t in (table, again))
+    assert a.perplexity_of(lines).perplexity == pytest.approx(b.perplexity_of(lines).perplexity)
+
+
+@settings(max_examples=30)
+@given(oracle.sentences, oracle.sentences)
+def test_counts_of_several_files_add(tmp_path_factory, a, b):
+    folder = tmp_path_factory.mktemp("lines")
+    for name, part in (("a.tsv.gz", a), ("b.tsv.xz", b)):
+        ngram.count_sentences(part, 2).save_tsv(folder / name)
+    whole = ngram.count_sentences(a + b, 2)
+    assert dict(ngram.read_counts(str(folder / "*.tsv.*")).items()) == dict(whole.items())
+
+
+def test_counts_as_others_write_them():
+    lines = b"<s> a 2\r\n\na b\t2\nb </s>\t 2 \na\t3\n"  # with spaces, as SRILM allows; 'a' stands elsewhere too
+    table = ngram.read_counts(io.BytesIO(lines))
+    assert dict(table.items()) == {"<s>": 2, "</s>": 2, "a": 3, "b": 2, "<s> a": 2, "a b": 2, "b </s>": 2}
+    assert ngram.read_counts(io.BytesIO(b"a\t2\nunseen\t0\na b\t0\n")).vocabulary[3:] == ["a", "unseen", "b"]
+    assert ngram.read_counts(io.BytesIO(b"a b c\t7")).estimate("witten-bell").next("a b", k=1)[0][0] == "c"
+    assert ngram.read_counts(io.BytesIO(b"A\t1"), tokenizer="characters").tokenization.tokenizer == "characters"
+
+
+def test_a_filter_of_lines(tmp_path):
+    table = ngram.count_sentences(["a b", "a c"], 3)
+    assert written(table, tmp_path, orders=[2], min_count=2) == "<s> a\t2\n"
+    assert written(table, tmp_path, orders=(3, 1), min_count=2) == "<s>\t2\n</s>\t2\na\t2\n"
+    with pytest.raises(ValueError, match="order must be between 1 and 3, got 4"):
+        table.save_tsv(tmp_path / "never", orders=4)
+    with pytest.raises(FileNotFoundError, match=r"no-folder/x\.tsv'$"):
+        table.save_tsv(tmp_path / "no-folder" / "x.tsv")
+    assert [path.name for path in tmp_path.iterdir()] == ["counts.tsv"]
+
+
+def test_arrow():
+    arrow = pytest.importorskip("pyarrow")
+    table = ngram.count_sentences(["the cat sat", "the cat ran"], 3)
+    whole = table.to_arrow(columns=["count", "words", "ngram", "ids"])
+    assert whole.column_names == ["count", "words", "ngram", "ids"]
+    assert dict(zip(whole["ngram"].to_pylist(), whole["count"].to_pylist(), strict=True)) == dict(table.items())
+    assert [" ".join(words) for words in whole["words"].to_pylist()] == whole["ngram"].to_pylist()
+    ids, counts = table.to_numpy(2)
+    pairs = table.to_arrow(2)
+    assert pairs["ids"].to_pylist() == ids.tolist()
+    assert pairs["count"].to_pylist() == counts.tolist()
+    assert pairs.schema.field("count").type == arrow.uint64()
+    for wrong in (["word"], []):
+        with pytest.raises(ValueError, match="columns must be some of ngram, words, ids, count, got"):
+            table.to_arrow(columns=wrong)
+
+
+def test_arrow_without_its_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ModuleNotFoundError, match="needs the package pyarrow; pip install 'fastlm\\[arrow\\]'"):
+        ngram.count_sentences(["a"], 1).to_arrow()

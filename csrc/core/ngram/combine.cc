@@ -204,6 +204,26 @@ std::vector<Word> ranks(const United& united, const std::vector<std::shared_ptr<
   return ranked;
 }
 
+// Of tables whose vocabularies differ.
+Table merge_united(const Corpus& corpus, const std::vector<std::shared_ptr<const Table>>& tables,
+                   const Workers& workers) {
+  United united;
+  for (const auto& table : tables) {
+    auto& names = united.names.emplace_back(table->vocabulary().size());
+    for (size_t i = 0; i < names.size(); i++) names[i] = united.words.add(table->vocabulary().text(Word(i)));
+  }
+  const std::vector<Word> ranked = ranks(united, tables);
+  std::vector<Word> rank(ranked.size());
+  for (size_t i = 0; i < ranked.size(); i++) rank[ranked[i]] = Word(i);
+  const Vocabulary vocabulary(ranked.size(), [&](Word word) { return united.words.text(ranked[word]); });
+  std::vector<Operand> operands;
+  for (size_t k = 0; k < tables.size(); k++) {
+    for (Word& name : united.names[k]) name = rank[name];
+    operands.emplace_back(tables[k]->trie(), std::move(united.names[k]), ranked.size());
+  }
+  return combine(corpus, vocabulary, operands, Add{}, workers);
+}
+
 }  // namespace
 
 Table merge(const std::vector<std::shared_ptr<const Table>>& tables, const Workers& workers) {
@@ -217,27 +237,16 @@ Table merge(const std::vector<std::shared_ptr<const Table>>& tables, const Worke
     corpus.sentences += tables[k]->corpus().sentences;
     alike = alike && same(tables[0]->vocabulary(), tables[k]->vocabulary());
   }
+  if (!alike) return merge_united(corpus, tables, workers);
   std::vector<Operand> operands;
-  if (alike) {
-    const Vocabulary& vocabulary = tables[0]->vocabulary();
-    for (const auto& table : tables)
-      operands.emplace_back(table->trie(), same_names(vocabulary.size()), vocabulary.size());
-    return combine(corpus, vocabulary, operands, Add{}, workers);
-  }
-  United united;
-  for (const auto& table : tables) {
-    auto& names = united.names.emplace_back(table->vocabulary().size());
-    for (size_t i = 0; i < names.size(); i++) names[i] = united.words.add(table->vocabulary().text(Word(i)));
-  }
-  const std::vector<Word> ranked = ranks(united, tables);
-  std::vector<Word> rank(ranked.size());
-  for (size_t i = 0; i < ranked.size(); i++) rank[ranked[i]] = Word(i);
-  const Vocabulary vocabulary(ranked.size(), [&](Word word) { return united.words.text(ranked[word]); });
-  for (size_t k = 0; k < tables.size(); k++) {
-    for (Word& name : united.names[k]) name = rank[name];
-    operands.emplace_back(tables[k]->trie(), std::move(united.names[k]), ranked.size());
-  }
+  const Vocabulary& vocabulary = tables[0]->vocabulary();
+  for (const auto& table : tables)
+    operands.emplace_back(table->trie(), same_names(vocabulary.size()), vocabulary.size());
   return combine(corpus, vocabulary, operands, Add{}, workers);
+}
+
+Table by_frequency(const std::shared_ptr<const Table>& table, const Workers& workers) {
+  return merge_united(table->corpus(), {table}, workers);
 }
 
 Table subtract(const Table& a, const Table& b, const Workers& workers) {

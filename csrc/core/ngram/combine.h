@@ -13,6 +13,9 @@ namespace fastlm::ngram {
 // Vocabularies that are the same keep their numbers; others are united, by falling count, then in the order of coming.
 Table merge(const std::vector<std::shared_ptr<const Table>>& tables, const Workers& workers = {});
 
+// The same with words numbered by falling count, in the order that they have had where these are equal.
+Table by_frequency(const std::shared_ptr<const Table>& table, const Workers& workers = {});
+
 // Counts of b taken from those of a, whose vocabulary stays. What falls to 0 vanishes; below it, that is an error.
 Table subtract(const Table& a, const Table& b, const Workers& workers = {});
 

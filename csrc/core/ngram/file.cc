@@ -44,7 +44,9 @@ uint64_t align(uint64_t offset) { return (offset + kAlignment - 1) / kAlignment 
 
 class File {
  public:
-  File(const std::string& path, int flags, mode_t mode = 0) : path_(path), fd_(::open(path.c_str(), flags, mode)) {
+  // name: what errors say, if not the path.
+  File(const std::string& path, int flags, mode_t mode = 0, const std::string& name = {})
+      : path_(name.empty() ? path : name), fd_(::open(path.c_str(), flags, mode)) {
     check(fd_);
   }
   ~File() {
@@ -96,7 +98,7 @@ class Temporary {
 
 struct FileSink::State {
   explicit State(const std::string& path)
-      : target(path), temporary(path), file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) {}
+      : target(path), temporary(path), file(temporary.path(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666, path) {}
 
   // Writes what is buffered.
   void drain() {
@@ -141,10 +143,14 @@ struct FileSink::State {
 };
 
 FileSink::FileSink(const std::string& path) {
-  if (std::filesystem::is_directory(path)) {
+  std::error_code ignored;  // what is wrong with the path shows when the file is made
+  const auto there = std::filesystem::status(path, ignored);
+  if (std::filesystem::is_directory(there)) {
     errno = EISDIR;
     throw FileError(path);
   }
+  if (std::filesystem::is_other(there))  // it would be replaced
+    throw FormatError(path, "is a pipe or a device; it must be a file, which can be mapped into memory");
   state_ = std::make_unique<State>(path);
   state_->pad(sizeof(Header));
 }

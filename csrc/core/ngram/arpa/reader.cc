@@ -1,8 +1,6 @@
 #include "reader.h"
 
-#include <charconv>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "../errors.h"
@@ -17,21 +15,8 @@ constexpr size_t kLongestLine = 1 << 20;  // bytes
 constexpr size_t kLongestHead = 1 << 20;  // bytes before \data\.
 constexpr float kRounding = 1e-4f;        // a log10 probability so little above 0 is 0
 constexpr float kNotSeen = std::numeric_limits<float>::quiet_NaN();
-constexpr size_t kShown = 60;  // bytes of a text in a message
 constexpr std::string_view kData = "\\data\\", kEndMark = "\\end\\", kCapitalUnknown = "<UNK>",
                            kByteOrderMark = "\xEF\xBB\xBF";
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-
-// Takes the next field off a line; empty: there is none.
-std::string_view next_field(std::string_view& line) {
-  const char *p = line.data(), *const end = p + line.size();
-  while (p < end && is_space(*p)) p++;
-  const char* const begin = p;
-  while (p < end && !is_space(*p)) p++;
-  line = {p, size_t(end - p)};
-  return {begin, size_t(p - begin)};
-}
 
 size_t count_fields(std::string_view line) {
   size_t fields = 0;
@@ -39,28 +24,8 @@ size_t count_fields(std::string_view line) {
   return fields;
 }
 
-std::string_view trimmed(std::string_view line) {
-  while (!line.empty() && is_space(line.front())) line.remove_prefix(1);
-  while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
-  return line;
-}
-
-// A text as it may stand in a message.
-std::string shown(std::string_view text) {
-  std::string safe = repair_utf8(text.substr(0, kShown), InvalidUtf8::kReplace);
-  for (char& c : safe)
-    if (uint8_t(c) < ' ' || c == 0x7F) c = '?';
-  return std::string("'").append(safe).append(text.size() > kShown ? "...'" : "'");
-}
-
 std::string grams(uint64_t n) { return std::to_string(n) + "-grams"; }
 std::string section_name(uint64_t n) { return std::string("\\").append(grams(n)).append(":"); }
-
-std::optional<uint64_t> parse_whole(std::string_view text) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
 
 // What a file is that has no header.
 std::string hint(std::string_view line) {
@@ -93,7 +58,7 @@ void Reader::fail_at(uint64_t line, const std::string& what) const {
 void Reader::begin(std::string source) {
   if (part_ != Part::kNone)
     throw std::invalid_argument("an ARPA model is one file and a reader reads one; another one came: " + source);
-  source_ = std::move(source), line_ = 1, part_ = Part::kHeader;
+  source_ = std::move(source), lines_.begin(), part_ = Part::kHeader;
 }
 
 // After an error nothing that comes makes sense.
@@ -117,21 +82,7 @@ Model Reader::finish() {
 }
 
 void Reader::add_lines(std::string_view block) {
-  while (!block.empty()) {
-    const void* const found = std::memchr(block.data(), '\n', block.size());
-    const size_t length = found ? static_cast<const char*>(found) - block.data() : block.size();
-    if (!found || !partial_.empty()) {
-      check_size(partial_.size() + length);
-      partial_.append(block.substr(0, length));
-      if (!found) return;
-      line(partial_);
-      partial_.clear();
-    } else {
-      line(block.substr(0, length));
-    }
-    line_++;
-    block.remove_prefix(length + 1);
-  }
+  lines_.add(block, [this](std::string_view text) { line(text); }, [this](size_t bytes) { check_size(bytes); });
 }
 
 void Reader::check_size(size_t bytes) const {
@@ -140,9 +91,9 @@ void Reader::check_size(size_t bytes) const {
 }
 
 Model Reader::finish_lines() {
-  if (part_ == Part::kHeader) header(trimmed(partial_));
+  if (part_ == Part::kHeader) header(trimmed(lines_.partial()));
   if (part_ == Part::kHeader) fail("expected a line \\data\\, but the file has ended; this is not an ARPA file");
-  if (part_ == Part::kEnded || trimmed(partial_) == kEndMark) line(partial_);  // without a line end
+  if (part_ == Part::kEnded || trimmed(lines_.partial()) == kEndMark) line(lines_.partial());  // without a line end
   if (part_ != Part::kEnded)
     fail("the file is truncated: it ends in " + (part_ == Part::kCounts ? "its header" : section_name(order_)) +
          " without a line \\end\\");
@@ -158,7 +109,7 @@ void Reader::line(std::string_view text) {
   if (part_ == Part::kHeader) return header(trimmed(text));
   if (part_ == Part::kSection && !text.empty() && text[0] != '\\') {
     size_t at = 0;
-    while (at < text.size() && is_space(text[at])) at++;
+    while (at < text.size() && is_blank(text[at])) at++;
     if (at == text.size()) return;
     return order_ == 1 ? unigram(text) : ngram(text);
   }
@@ -172,7 +123,7 @@ void Reader::line(std::string_view text) {
 // Part by part
 
 void Reader::header(std::string_view text) {
-  if (line_ == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (lines_.number() == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text == kData) {
     part_ = Part::kCounts;
     return;
@@ -221,7 +172,7 @@ void Reader::marker(std::string_view text) {
 }
 
 void Reader::begin_section(int order) {
-  part_ = Part::kSection, order_ = order, seen_ = 0, section_line_ = line_;
+  part_ = Part::kSection, order_ = order, seen_ = 0, section_line_ = lines_.number();
   if (order == 1) {
     probabilities_.assign(vocabulary_->size(), kNotSeen), backoffs_.assign(vocabulary_->size(), 0);
     return;
@@ -235,7 +186,7 @@ void Reader::begin_section(int order) {
                      const auto place = [&](uint32_t line) {
                        return line == kMaxWord ? "beyond line 2^32" : "line " + std::to_string(section_line_ + line);
                      };
-                     fail_at(second.line == kMaxWord ? line_ : section_line_ + second.line,
+                     fail_at(second.line == kMaxWord ? lines_.number() : section_line_ + second.line,
                              "duplicate " + std::to_string(order_) + "-gram " + shown(text) + ": it is in " +
                                  place(first.line) + " already");
                    });
@@ -295,7 +246,8 @@ void Reader::ngram(std::string_view text) {
   if (++seen_ > counts_[order_ - 1])
     fail("expected " + std::to_string(counts_[order_ - 1]) + " " + grams(order_) + ", as the header says, got more");
   const float found = probability(first, words_[order_ - 1]);
-  sorter_->add({words_.data(), found, backoff(rest), uint32_t(std::min<uint64_t>(kMaxWord, line_ - section_line_))});
+  sorter_->add(
+      {words_.data(), found, backoff(rest), uint32_t(std::min<uint64_t>(kMaxWord, lines_.number() - section_line_))});
 }
 
 float Reader::probability(std::string_view field, Word word) {

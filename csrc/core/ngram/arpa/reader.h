@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../lines.h"
 #include "../vocabulary.h"
 #include "sorter.h"
 #include "word_table.h"
@@ -52,7 +53,7 @@ class Reader {
  private:
   enum class Part { kNone, kHeader, kCounts, kSection, kEnded, kDone };
 
-  [[noreturn]] void fail(const std::string& what) const { fail_at(line_, what); }
+  [[noreturn]] void fail(const std::string& what) const { fail_at(lines_.number(), what); }
   [[noreturn]] void fail_at(uint64_t line, const std::string& what) const;
   auto guarded(auto&& work);
   void add_lines(std::string_view block);
@@ -78,9 +79,8 @@ class Reader {
   std::shared_ptr<GrowingVocabulary> vocabulary_;
   std::optional<WordTable> table_;  // of it, when the unigrams have come
   std::string source_;
-  uint64_t line_ = 0;
-  size_t head_ = 0;      // bytes before the header
-  std::string partial_;  // the head of a line whose block has ended
+  LineReader lines_;
+  size_t head_ = 0;  // bytes before the header
   Part part_ = Part::kNone;
   std::vector<uint64_t> counts_;  // as the header says
   int order_ = 0;                 // of the section
