@@ -13,6 +13,37 @@ using ngram::Evaluation;
 
 using Evaluator = Reading<ngram::Evaluator, ngram::Model>;
 
+// Some of the tokens, as 4 bytes each.
+py::bytes tokens_at(const Counter& counter, uint64_t begin, uint64_t end) {
+  if (begin > end || end > counter.size()) throw std::out_of_range("tokens that there are not");
+  std::vector<ngram::Word> tokens(end - begin);
+  counter.read(begin, tokens);
+  return {reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(ngram::Word)};
+}
+
+// Some of the words, a line each.
+py::bytes words_at(const Counter& counter, ngram::Word begin, ngram::Word end) {
+  if (begin > end || end > counter.words().size()) throw std::out_of_range("words that there are not");
+  std::string words;
+  for (ngram::Word word = begin; word < end; word++) words.append(counter.words().text(word)) += '\n';
+  return words;
+}
+
+void restore_words(Counter& counter, const py::bytes& lines) {
+  const std::string_view words = lines;
+  for (size_t begin = 0, end; (end = words.find('\n', begin)) != words.npos; begin = end + 1)
+    counter.restore_word(words.substr(begin, end - begin));
+}
+
+void restore_tokens(Counter& counter, const py::bytes& block) {
+  const std::string_view bytes = block;
+  for (size_t at = 0; at + sizeof(ngram::Word) <= bytes.size(); at += sizeof(ngram::Word)) {
+    ngram::Word word;
+    bytes.copy(reinterpret_cast<char*>(&word), sizeof word, at);
+    counter.restore_token(word);
+  }
+}
+
 // The table as a file, without ever being in memory; returns the bytes of temporary files.
 uint64_t count_to_file(Counter& counter, const std::string& path) {
   const Unlocked unlocked;
@@ -51,16 +82,16 @@ uint64_t build(Counter& counter, const std::string& path, std::string smoothing,
 
 void add_counter(py::module_& m) {
   py::class_<Counter>(m, "Counter")
-      .def(
-          py::init([](int order, std::optional<std::vector<std::string>> vocabulary, uint64_t min_count,
-                      uint64_t max_vocabulary, const std::string& errors, int threads, uint64_t memory,
-                      std::string temp_dir, std::string tokenization) {
-            return Counter({order, std::move(vocabulary), min_count, max_vocabulary, ngram::invalid_utf8_policy(errors),
-                            threads, memory, std::move(temp_dir), std::move(tokenization)});
-          }),
-          py::arg("order"), py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("min_count") = 1,
-          py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("threads") = 0, py::arg("memory") = 0,
-          py::arg("temp_dir") = "", py::arg("tokenization") = "")
+      .def(py::init([](int order, std::optional<std::vector<std::string>> vocabulary, uint64_t min_count,
+                       uint64_t max_vocabulary, const std::string& errors, const std::string& reserved, int threads,
+                       uint64_t memory, std::string temp_dir, std::string tokenization) {
+             return Counter({order, std::move(vocabulary), min_count, max_vocabulary,
+                             ngram::invalid_utf8_policy(errors), ngram::reserved_policy(reserved), threads, memory,
+                             std::move(temp_dir), std::move(tokenization)});
+           }),
+           py::arg("order"), py::kw_only(), py::arg("vocabulary") = py::none(), py::arg("min_count") = 1,
+           py::arg("max_vocabulary") = 0, py::arg("errors") = "strict", py::arg("reserved") = "error",
+           py::arg("threads") = 0, py::arg("memory") = 0, py::arg("temp_dir") = "", py::arg("tokenization") = "")
       .def("begin", &Counter::begin, py::arg("source"))
       .def(
           "add",
@@ -71,6 +102,23 @@ void add_counter(py::module_& m) {
           },
           py::arg("block"))
       .def_property_readonly("tokens", &Counter::tokens)
+      .def_property_readonly("size", &Counter::size)
+      .def_property_readonly("words", [](const Counter& counter) { return counter.words().size(); })
+      .def("tokens_at", tokens_at, py::arg("begin"), py::arg("end"))
+      .def("words_at", words_at, py::arg("begin"), py::arg("end"))
+      .def_property_readonly("reading",
+                             [](const Counter& counter) {
+                               const auto& [source, line, in_line, partial] = counter.reading();
+                               return py::make_tuple(source, line, in_line, py::bytes(partial));
+                             })
+      .def("restore_words", restore_words, py::arg("words"))
+      .def("restore_tokens", restore_tokens, py::arg("tokens"))
+      .def(
+          "restore_reading",
+          [](Counter& counter, std::string source, uint64_t line, bool in_line, const py::bytes& partial) {
+            counter.restore_reading({std::move(source), line, in_line, std::string(std::string_view(partial))});
+          },
+          py::arg("source"), py::arg("line"), py::arg("in_line"), py::arg("partial"))
       .def("finish",
            [](Counter& counter) {
              const Unlocked unlocked;

@@ -48,6 +48,18 @@ class Format:
     end_id: int | None = None
 
 
+@dataclass
+class Place:
+    """How far a reader has been given the sources, to go on from there."""
+
+    source: int = 0
+    """The number of the one that is read."""
+    done: int = 0
+    """Bytes of it, or its lines, rows or sentences, that the reader has."""
+    lines: int = 0
+    """What the reader has counted of it as lines, if these were made here."""
+
+
 @dataclass(frozen=True)
 class Sentences:
     """Sentences in memory, each as text or as its tokens."""
@@ -73,8 +85,16 @@ def sources_of(texts: Texts) -> Iterable[Source]:
     return list(found) if isinstance(texts, list | tuple) else found
 
 
-def read_sources(reader: Reader, texts: Texts, after_block: Callable[[], object], format: Format | None = None) -> None:
-    """Gives every text to the reader.
+def read_sources(
+    reader: Reader,
+    texts: Texts,
+    after_block: Callable[[], object],
+    format: Format | None = None,
+    place: Place | None = None,
+) -> None:
+    """Gives every text to the reader; what is before a place, if the texts are files, it has already.
+
+    The place keeps up with what the reader has when ``after_block`` is called.
 
     Raises:
         OSError: a file cannot be read.
@@ -89,10 +109,15 @@ def read_sources(reader: Reader, texts: Texts, after_block: Callable[[], object]
         texts = list(texts)
     elif isinstance(texts, np.ndarray) and is_ids(texts) and format.end_id is None:
         raise ValueError("an array of ids needs end_id, the id that ends a sentence; or give a list of arrays")
-    feed = _Feed(reader, format.tokenization, after_block)
+    first = place.source if place else 0
+    feed = _Feed(reader, format.tokenization, after_block, place or Place())
     words: IdWords | None = None
     number, kind = 0, ""  # of the last sentence of tokens or ids
-    for source in sources_of(texts):
+    for index, source in enumerate(sources_of(texts)):
+        if index < first:
+            continue
+        if place and index > place.source:
+            feed.next_source(index)
         now = "ids" if is_ids(source) else "sentences" if isinstance(source, list | tuple) else "file"
         if now != kind and now != "file":
             feed.begin(now)
@@ -119,8 +144,11 @@ def read_sources(reader: Reader, texts: Texts, after_block: Callable[[], object]
 class _Feed:
     """Gathers sentences into blocks, and finds the place of what the reader refuses."""
 
-    def __init__(self, reader: Reader, tokenization: Tokenization, after_block: Callable[[], object]) -> None:
-        self._reader, self._tokenization, self._after_block = reader, tokenization, after_block
+    def __init__(
+        self, reader: Reader, tokenization: Tokenization, after_block: Callable[[], object], place: Place
+    ) -> None:
+        self._reader, self._tokenization, self._after_block, self._place = reader, tokenization, after_block, place
+        self._skip, self._lines_before = place.done, place.lines  # what the reader has already
         self._texts: list[str] = []
         self._lines: list[str] = []
         self._numbers: list[int] = []  # of the place of each text or line that waits
@@ -130,11 +158,23 @@ class _Feed:
         """What follows has this name; a place in it is written as name, between, number."""
         self.end()
         self._reader.begin(name)
-        self._name, self._between, self._sent = name, between, 0
+        self._name, self._between, self._sent = name, between, self._lines_before
+        self._lines_before = 0
+
+    def next_source(self, number: int) -> None:
+        """What follows is the source of this number."""
+        self.end()
+        self._skip = self._lines_before = 0
+        self._place.source, self._place.done, self._place.lines = number, 0, 0
 
     def block(self, block: bytes) -> None:
         """A piece of a text that needs nothing done, cut anywhere."""
+        if self._skip:
+            skipped = min(self._skip, len(block))
+            self._skip -= skipped
+            block = block[skipped:]
         self._reader.add(block)
+        self._place.done += len(block)
         self._after_block()
 
     def text(self, number: int, text: str) -> None:
@@ -174,10 +214,15 @@ class _Feed:
             except ValueError as error:
                 raise self._at_its_place(error, numbers) from None
             self._sent += len(lines)
+            self._place.done += len(self._numbers)
+            self._place.lines = self._sent
             self._after_block()
         self._texts, self._lines, self._numbers, self._size = [], [], [], 0
 
     def _wait(self, where: list[str], number: int, text: str) -> None:
+        if self._skip:
+            self._skip -= 1
+            return
         where.append(text)
         self._numbers.append(number)
         self._size += len(text)

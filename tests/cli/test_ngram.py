@@ -132,6 +132,25 @@ class TestBuild:
         assert json.loads(succeed(*build, "--errors", "ignore", input=b"a\xff b"))["vocabulary"] == 5
         assert json.loads(succeed(*build, "--discount", 0.25, input=TEXT))["parameters"] == {"discount": [0.25]}
 
+    def test_reserved_words(self, tmp_path):
+        count = ("count", "-", "-o", tmp_path / "m", "--order", 1)
+        result = run(*count, input="a\nb </s>\n")
+        assert result.returncode == 1
+        assert result.stderr.startswith("fastlm: standard input:2: '</s>' stands in the text; it is reserved")
+        for reserved, unknown in (("skip", 0), ("unknown", 2)):
+            succeed(*count, "--reserved", reserved, input="<s> a b </s>\n")
+            assert ngram.load(tmp_path / "m")["<unk>"] == unknown
+
+    def test_resume(self, folder, tmp_path):
+        for command, options in (("build", ("--smoothing", "backoff")), ("count", ())):
+            for resume in ((), ("--resume",)):
+                succeed(command, folder / "corpus.gz", "-o", tmp_path / f"m{len(resume)}", *options, *resume)
+            assert (tmp_path / "m0").read_bytes() == (tmp_path / "m1").read_bytes()
+        assert not (tmp_path / "m1.work").exists()
+        result = run("count", "-", "-o", tmp_path / "m", "--resume", input=TEXT)
+        assert result.returncode == 1
+        assert "fastlm: resume needs files, which can be read again from any place; got standard input" in result.stderr
+
     @pytest.mark.parametrize(
         ("arguments", "status", "message"),
         [

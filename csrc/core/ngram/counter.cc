@@ -8,7 +8,9 @@
 namespace fastlm::ngram {
 
 Counter::Counter(CountOptions options)
-    : options_(std::move(options)), reader_(options_.errors), corpus_(options_.memory / 4, options_.temp_dir) {
+    : options_(std::move(options)),
+      reader_(options_.errors, options_.reserved),
+      corpus_(options_.memory / 4, options_.temp_dir) {
   const auto require = [](bool good, const std::string& what) {
     if (!good) throw std::invalid_argument(what);
   };
@@ -33,6 +35,12 @@ void Counter::begin(std::string source) {
 
 void Counter::word(std::string_view text) {
   corpus_.push_back(options_.vocabulary ? words_.find(text).value_or(kUnknown) : words_.add(text));
+}
+
+void Counter::restore_token(Word word) {
+  if (word >= words_.size()) throw std::invalid_argument("a token without a word");
+  sentences_ += word == kBegin;
+  corpus_.push_back(word);
 }
 
 Counted Counter::count(bool adjusted, std::function<void()> poll) {
