@@ -57,8 +57,11 @@ class Counter:
         """Where another counter was."""
     def finish(self) -> Table:
         """Sorts and counts. The counter is empty afterwards."""
-    def count(self, path: str | bytes) -> int:
-        """The same into a file, without a table in memory. Returns the bytes of temporary files."""
+    def count(self, path: str | bytes, stage: Callable[[str, float], object] | None = None) -> int:
+        """The same into a file, without a table in memory. Returns the bytes of temporary files.
+
+        stage: called now and then with what is being done, and the share of it.
+        """
     def build(
         self,
         path: str | bytes,
@@ -70,6 +73,7 @@ class Counter:
         interpolate_unigrams: bool,
         vocabulary_pad: int,
         counts: str | bytes | None = None,
+        stage: Callable[[str, float], object] | None = None,
     ) -> int:
         """Counts, and writes a model; into ``counts`` the table too. Returns the bytes of temporary files."""
 

@@ -3,6 +3,7 @@
 
 #include "../core/ngram/evaluator.h"
 #include "../core/ngram/file.h"
+#include "../core/ngram/told_nodes.h"
 #include "engine.h"
 
 namespace fastlm::python {
@@ -44,36 +45,66 @@ void restore_tokens(Counter& counter, const py::bytes& block) {
   }
 }
 
+// Calls a Python function, unless it is None, with what is being done and the share of it.
+class Stages {
+ public:
+  explicit Stages(const py::object& function) : function_(function), asked_(!function.is_none()) {}
+
+  std::function<void(double)> of(const char* name) const {
+    if (!asked_) return {};
+    return [this, name](double done) {
+      const py::gil_scoped_acquire locked;
+      function_(name, done);
+    };
+  }
+  // Levels that tell how much of them has been read, by what reads them so many times.
+  ngram::NodeLevels read(const ngram::NodeLevels& levels, int times, const char* name) const {
+    return asked_ ? ngram::told(levels, times, of(name)) : levels;
+  }
+
+ private:
+  const py::object& function_;
+  bool asked_;
+};
+
+void write_table(ngram::FileSink& file, const ngram::Counted& counted, const Stages& stages) {
+  ngram::write_table(file, counted.corpus, counted.vocabulary, stages.read(counted.levels, 2, "writing"));
+  file.finish();
+}
+
 // The table as a file, without ever being in memory; returns the bytes of temporary files.
-uint64_t count_to_file(Counter& counter, const std::string& path) {
+uint64_t count_to_file(Counter& counter, const std::string& path, const py::object& stage) {
+  const Stages stages(stage);
   const Unlocked unlocked;
   ngram::FileSink file(path);
-  const ngram::Counted counted = counter.count(false, poll_signals);
-  ngram::write_table(file, counted.corpus, counted.vocabulary, counted.levels);
-  file.finish();
+  const ngram::Counted counted = counter.count(false, poll_signals, stages.of("counting"));
+  write_table(file, counted, stages);
   return counted.bytes_on_disk;
 }
 
 // The same for a model; counts: a file for the table too.
 uint64_t build(Counter& counter, const std::string& path, std::string smoothing, ngram::Choices choices,
                std::vector<uint64_t> prune, bool compact, std::optional<std::vector<std::string>> limit_vocabulary,
-               bool interpolate_unigrams, uint64_t vocabulary_pad, const std::optional<std::string>& counts) {
+               bool interpolate_unigrams, uint64_t vocabulary_pad, const std::optional<std::string>& counts,
+               const py::object& stage) {
+  const Stages stages(stage);
   const EstimationArguments arguments{std::move(smoothing),        std::move(choices),   std::move(prune), compact,
                                       std::move(limit_vocabulary), interpolate_unigrams, vocabulary_pad};
   const Unlocked unlocked;
   const bool adjusted = ngram::smoothing_kind(arguments.smoothing).adjusted;
   ngram::FileSink file(path);
-  const ngram::Counted counted = counter.count(adjusted, poll_signals);
+  const ngram::Counted counted = counter.count(adjusted, poll_signals, stages.of("counting"));
   const auto& [corpus, vocabulary, levels, bytes_on_disk] = counted;
   if (counts) {
     ngram::FileSink table(*counts);
-    ngram::write_table(table, corpus, vocabulary, levels);
-    table.finish();
+    write_table(table, counted, stages);
   }
   ngram::Estimation estimation = arguments.of(vocabulary);
   estimation.temp_dir = counter.options().temp_dir;
   ngram::put_corpus(file, corpus, ngram::limited(vocabulary, estimation));
-  ngram::estimate(file, levels, estimation, {.poll = poll_signals});
+  const int times = compact ? 4 : 5;  // that nodes are read, about
+  ngram::estimate(file, stages.read(levels, times, "estimating"), estimation, {.poll = poll_signals});
+  if (const auto writing = stages.of("writing")) writing(1);
   file.finish();
   return bytes_on_disk;
 }
@@ -124,10 +155,10 @@ void add_counter(py::module_& m) {
              const Unlocked unlocked;
              return std::make_shared<ngram::Table>(counter.finish(poll_signals));
            })
-      .def("count", count_to_file, py::arg("path"))
+      .def("count", count_to_file, py::arg("path"), py::arg("stage") = py::none())
       .def("build", build, py::arg("path"), py::arg("smoothing"), py::arg("parameters"), py::arg("prune"),
            py::arg("compact"), py::arg("limit_vocabulary"), py::arg("interpolate_unigrams"), py::arg("vocabulary_pad"),
-           py::arg("counts") = py::none());
+           py::arg("counts") = py::none(), py::arg("stage") = py::none());
 
   add_reading<Evaluator>(m, "Evaluator")
       .def(py::init([](ModelPointer model, const std::string& errors, int threads) {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 
 from fastlm.ngram._engine import choices, integer, thresholds, words_of
-from fastlm.ngram.counting import read
+from fastlm.ngram.counting import read, stage_of
 from fastlm.ngram.files import load
 from fastlm.ngram.inputs import Texts
 from fastlm.ngram.model import Model
@@ -81,7 +81,9 @@ def build(
         resume: keep what has been read of the text in a folder, ``PATH.work``, while the work lasts; if there is one
             from a run that was killed, go on where it was. The texts must be files, and stay as they are. Counting
             begins anew; the file is the same.
-        progress: see :func:`count`.
+        progress: see :func:`count`. If it has a method ``stage``, that is called too, with ``"reading"``,
+            ``"counting"``, ``"estimating"`` or ``"writing"``, and the share of it that is done, or None if that is not
+            known.
 
     Returns:
         What is in the file, mapped into memory.
@@ -122,7 +124,7 @@ def build(
         )
         file = os.fsencode(path)
         if smoothing is None:
-            counter.count(file)
+            counter.count(file, stage=stage_of(progress))
         else:
             counter.build(
                 file,
@@ -134,6 +136,7 @@ def build(
                 bool(interpolate_unigrams),
                 integer("vocabulary_pad", vocabulary_pad, 0, 2**32),
                 None if counts is None else os.fsencode(counts),
+                stage=stage_of(progress),
             )
     found = load(path, verify=False)
     assert isinstance(found, Model | Table)

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import MAX_ORDER, Words, integer, size_in_bytes, words_of
-from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
+from fastlm.ngram.inputs import Format, Place, Sentences, Texts, read_sources, sources_of
 from fastlm.ngram.resuming import Journal
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import WHITESPACE, Tokenization, Tokenizer
@@ -152,13 +152,27 @@ def read(
         temp_dir=os.fspath(temp_dir or ""),
         tokenization="" if tokenization == Tokenization() else tokenization.to_json(),
     )
-    report = (lambda: None) if progress is None else (lambda: progress(counter.tokens))
-    format = Format(tokenization, errors, column, words, end_id)
+    place, format = Place(), Format(tokenization, errors, column, words, end_id)
+    stage = stage_of(progress)
+    if stage and isinstance(texts, str | os.PathLike | list | tuple):
+        place.measure(sources_of(texts))
+
+    def report() -> None:
+        if progress:
+            progress(counter.tokens)
+        if stage:
+            stage("reading", place.share())
+
     if journal is None:
-        read_sources(counter, texts, report, format)
+        read_sources(counter, texts, report, format, place)
     else:
-        journal.read_sources(counter, texts, report, format, str(reserved))
+        journal.read_sources(counter, texts, report, format, str(reserved), place)
     return counter, tokenization
+
+
+def stage_of(progress: object) -> Callable[[str, float | None], object] | None:
+    """What a progress wants to be called with for each stage of the work, and the share of it, if it is known."""
+    return getattr(progress, "stage", None)
 
 
 def _options_of(like: Callable[Concatenate[Any, P], R]) -> Callable[..., Callable[Concatenate[Iterable[Words], P], R]]:

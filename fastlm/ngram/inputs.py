@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
@@ -58,6 +58,27 @@ class Place:
     """Bytes of it, or its lines, rows or sentences, that the reader has."""
     lines: int = 0
     """What the reader has counted of it as lines, if these were made here."""
+    ends: list[int] = field(default_factory=list)
+    """The bytes of all sources up to the end of each, if these are known."""
+    file: BinaryIO | None = None
+    """What is read."""
+
+    def measure(self, sources: Iterable[Source]) -> None:
+        """Finds the sizes of all sources, if these are files."""
+        sizes = []
+        for source in sources:
+            if not isinstance(source, str | os.PathLike) or not os.path.isfile(source):
+                return
+            sizes.append(os.path.getsize(source))
+        self.ends = list(accumulate(sizes))
+
+    def share(self) -> float | None:
+        """Of the bytes of all sources that have been read; None if it is not known."""
+        if not self.ends or self.ends[-1] == 0:
+            return None
+        before = self.ends[self.source - 1] if self.source else 0
+        at = self.file.tell() if self.file and not self.file.closed else 0
+        return min(1.0, (before + at) / self.ends[-1])
 
 
 @dataclass(frozen=True)
@@ -166,6 +187,10 @@ class _Feed:
         self.end()
         self._skip = self._lines_before = 0
         self._place.source, self._place.done, self._place.lines = number, 0, 0
+
+    def opened(self, file: BinaryIO) -> None:
+        """What follows comes from this file."""
+        self._place.file = file
 
     def block(self, block: bytes) -> None:
         """A piece of a text that needs nothing done, cut anywhere."""
@@ -281,6 +306,7 @@ def _read_file(feed: _Feed, source: Path | BinaryIO, format: Format) -> None:
     if not isinstance(source, str | os.PathLike) and not hasattr(source, "read"):
         raise TypeError(f"expected a path, an open file, tokens, an array of ids or Arrow data, got {source!r}")
     with opened(source) as (name, file):
+        feed.opened(file)
         blocks = blocks_of(name, file)
         head = next(blocks, b"")
         magic = next((magic for magic in MAGICS if head.startswith(magic)), None)

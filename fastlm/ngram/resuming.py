@@ -69,7 +69,13 @@ class Journal:
         os.close(self._lock)
 
     def read_sources(
-        self, counter: engine.Counter, texts: Texts, after_block: Callable[[], object], format: Format, reserved: str
+        self,
+        counter: engine.Counter,
+        texts: Texts,
+        after_block: Callable[[], object],
+        format: Format,
+        reserved: str,
+        place: Place,
     ) -> None:
         """Gives the texts to the counter, as :func:`fastlm.ngram.inputs.read_sources`, but what it had before.
 
@@ -91,7 +97,7 @@ class Journal:
         if kept:
             self._compare(kept["about"], about)
         with open(self._folder / "tokens", "a+b") as tokens, open(self._folder / "words", "a+b") as words:
-            reader = _Reader(counter, self._folder / "manifest", about, _Part(tokens), _Part(words))
+            reader = _Reader(counter, self._folder / "manifest", about, _Part(tokens), _Part(words), place)
             if kept:
                 try:
                     reader.restore(kept)
@@ -104,7 +110,7 @@ class Journal:
                     reader.keep_some()
                     after_block()
 
-                read_sources(reader, files, keep, format, reader.place)
+                read_sources(reader, files, keep, format, place)
                 reader.keep(complete=True)
 
     def _kept(self) -> dict[str, Any] | None:
@@ -141,13 +147,13 @@ class _Reader:
     """A counter whose content is kept from time to time."""
 
     def __init__(
-        self, counter: engine.Counter, manifest: File, about: dict[str, Any], tokens: _Part, words: _Part
+        self, counter: engine.Counter, manifest: File, about: dict[str, Any], tokens: _Part, words: _Part, place: Place
     ) -> None:
         self._counter, self._manifest, self._about = counter, manifest, about
         self._tokens, self._words = tokens, words
         self._tokens_kept, self._words_kept, self._bytes = 0, counter.words, 0
         self._in_text = False  # the counter is in the text that is begun next
-        self.place, self.complete = Place(), False
+        self._place, self.complete = place, False
 
     def begin(self, source: str) -> None:
         """See :class:`fastlm.ngram.inputs.Reader`."""
@@ -180,7 +186,7 @@ class _Reader:
                 "about": self._about,
                 "tokens": self._tokens.sync(),
                 "words": self._words.sync(),
-                "place": vars(self.place),
+                "place": [self._place.source, self._place.done, self._place.lines],
                 "reading": [source, line, in_line, partial.hex()],
                 "complete": complete,
             }
@@ -208,7 +214,8 @@ class _Reader:
         source, line, in_line, partial = kept["reading"]
         self._counter.restore_reading(source, line, in_line, bytes.fromhex(partial))
         self._tokens_kept, self._words_kept = self._counter.size, self._counter.words
-        self.place, self.complete = Place(**kept["place"]), kept["complete"]
+        self._place.source, self._place.done, self._place.lines = kept["place"]
+        self.complete = kept["complete"]
         self._in_text = True
 
 

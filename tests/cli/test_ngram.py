@@ -17,10 +17,13 @@ import termios
 import time
 
 import pytest
+import rich.console
+import rich.progress
 import zstandard
 
 from fastlm import ngram
 from fastlm.cli import main
+from fastlm.cli.ngram_console import Progress
 
 COMMAND = [sys.executable, "-c", "from fastlm.cli import main; main()", "ngram"]
 LINES = ["the cat sat on the mat", "the dog sat on the cat", "the dog ran"]
@@ -261,6 +264,21 @@ class TestBuild:
         os.close(parent)
         assert process.returncode == 0
         assert ngram.load(tmp_path / "model").table.sentences == 300
+
+    def test_the_line_of_progress(self):
+        with rich.progress.Progress(console=rich.console.Console(file=io.StringIO())) as bar:
+            report = Progress(bar)
+            report(10**6)
+            task = bar.tasks[0]
+            assert (task.description, task.total) == ("reading", None)
+            report.stage("reading", 0.25)
+            assert task.percentage == 25
+            assert re.fullmatch(r"1\.0 M tokens, [0-9.]+ M tokens/s", task.fields["rate"])
+            report.stage("counting", 0.5)
+            assert (task.description, task.percentage) == ("counting", 50)
+            assert task.fields["rate"].startswith("0.5 M tokens, ")
+            report.stage("writing", None)
+            assert (task.description, task.percentage, task.fields["rate"]) == ("writing", 0, "")
 
 
 class TestInfo:

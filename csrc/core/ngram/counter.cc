@@ -43,11 +43,11 @@ void Counter::restore_token(Word word) {
   corpus_.push_back(word);
 }
 
-Counted Counter::count(bool adjusted, std::function<void()> poll) {
+Counted Counter::count(bool adjusted, std::function<void()> poll, std::function<void(double)> done) {
   reader_.end(*this);
   if (tokens() == sentences_) throw std::invalid_argument("the corpus is empty: expected at least one word");
   if (!options_.vocabulary) choose_words();
-  CountJob job{Word(words_.size()), options_.order, adjusted, 0, options_.temp_dir};
+  CountJob job{Word(words_.size()), options_.order, adjusted, 0, options_.temp_dir, 0, std::move(done)};
   if (options_.memory) {
     const uint64_t used = words_.bytes() + (corpus_.resident() ? corpus_.size() * sizeof(Word) : 0);
     job.memory = options_.memory > used ? options_.memory - used : 1;

@@ -42,8 +42,8 @@ class Counter {
   void add(std::string_view block) { reader_.add(block, *this); }
   const CountOptions& options() const { return options_; }
   uint64_t tokens() const { return corpus_.size() - sentences_; }
-  // adjusted: Kneser & Ney's counts too. poll: see Workers. The counter is empty afterwards.
-  Counted count(bool adjusted, std::function<void()> poll = {});
+  // adjusted: Kneser & Ney's counts too. poll: see Workers; done: see CountJob. The counter is empty afterwards.
+  Counted count(bool adjusted, std::function<void()> poll = {}, std::function<void(double)> done = {});
   Table finish(std::function<void()> poll = {});
 
   // What has been read, to be kept elsewhere, and given back to a new counter with the same options: first the words,
