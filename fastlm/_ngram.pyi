@@ -23,6 +23,7 @@ class Counter:
         min_count: int = 1,
         max_vocabulary: int = 0,
         errors: str = "strict",
+        reserved: str = "error",
         threads: int = 0,
         memory: int = 0,
         temp_dir: str = "",
@@ -35,10 +36,32 @@ class Counter:
     @property
     def tokens(self) -> int:
         """Words and ends of sentences so far."""
+    @property
+    def size(self) -> int:
+        """The same with the begins of sentences."""
+    @property
+    def words(self) -> int:
+        """Of the vocabulary so far."""
+    def tokens_at(self, begin: int, end: int) -> bytes:
+        """Some of what was read, 4 bytes each."""
+    def words_at(self, begin: int, end: int) -> bytes:
+        """Some words of the vocabulary, a line each."""
+    @property
+    def reading(self) -> tuple[str, int, bool, bytes]:
+        """Where it is in the text: its name, the line, whether that has begun, and the head of a word that is cut."""
+    def restore_words(self, words: bytes) -> None:
+        """Those of another counter, which had the same options."""
+    def restore_tokens(self, tokens: bytes) -> None:
+        """Those of another counter, after its words."""
+    def restore_reading(self, source: str, line: int, in_line: bool, partial: bytes) -> None:
+        """Where another counter was."""
     def finish(self) -> Table:
         """Sorts and counts. The counter is empty afterwards."""
-    def count(self, path: str | bytes) -> int:
-        """The same into a file, without a table in memory. Returns the bytes of temporary files."""
+    def count(self, path: str | bytes, stage: Callable[[str, float], object] | None = None) -> int:
+        """The same into a file, without a table in memory. Returns the bytes of temporary files.
+
+        stage: called now and then with what is being done, and the share of it.
+        """
     def build(
         self,
         path: str | bytes,
@@ -50,6 +73,7 @@ class Counter:
         interpolate_unigrams: bool,
         vocabulary_pad: int,
         counts: str | bytes | None = None,
+        stage: Callable[[str, float], object] | None = None,
     ) -> int:
         """Counts, and writes a model; into ``counts`` the table too. Returns the bytes of temporary files."""
 

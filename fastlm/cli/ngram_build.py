@@ -23,6 +23,14 @@ class SentenceEnds(StrEnum):
     SPLIT = "split"
 
 
+class ReservedWords(StrEnum):
+    """What ``<unk>``, ``<s>`` and ``</s>`` in the text are."""
+
+    ERROR = "error"
+    SKIP = "skip"
+    UNKNOWN = "unknown"
+
+
 def _known_smoothing(name: str) -> str:
     if name not in ngram.smoothings():
         raise typer.BadParameter(f"unknown smoothing {name!r}; expected one of: {', '.join(ngram.smoothings())}")
@@ -50,6 +58,10 @@ VocabularyFile = Annotated[
 ]
 MinCount = Annotated[int, typer.Option(min=1, help="Rarer words are <unk>.")]
 MaxVocabulary = Annotated[int, typer.Option(min=0, help="Keep the most frequent words only; 0: all.")]
+Reserved = Annotated[
+    ReservedWords,
+    typer.Option(help="<s> and </s> in the text stop there; or they and <unk> are white space, or unknown words."),
+]
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="0: one for each processor.")]
 Memory = Annotated[
     str | None,
@@ -57,6 +69,11 @@ Memory = Annotated[
 ]
 TempDir = Annotated[
     Path | None, typer.Option(help="For temporary files; default: $TMPDIR or /tmp.", show_default=False)
+]
+
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Keep what is read in OUTPUT.work; if a run was killed, go on where it was."),
 ]
 
 
@@ -72,9 +89,11 @@ def count(
     min_count: MinCount = 1,
     max_vocabulary: MaxVocabulary = 0,
     errors: Utf8Errors = Errors.STRICT,
+    reserved: Reserved = ReservedWords.ERROR,
     threads: Threads = 0,
     memory: Memory = None,
     temp_dir: TempDir = None,
+    resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
     """Count the n-grams of a text and write a table of them."""
@@ -90,7 +109,9 @@ def count(
         sentences=sentences,
         column=column,
         errors=errors,
+        reserved=reserved,
         threads=threads,
+        resume=resume,
         **options,
     )
 
@@ -141,9 +162,11 @@ def build(
     min_count: MinCount = 1,
     max_vocabulary: MaxVocabulary = 0,
     errors: Utf8Errors = Errors.STRICT,
+    reserved: Reserved = ReservedWords.ERROR,
     threads: Threads = 0,
     memory: Memory = None,
     temp_dir: TempDir = None,
+    resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
     """Count the n-grams of a text and write a model of them."""
@@ -171,7 +194,9 @@ def build(
         sentences=sentences,
         column=column,
         errors=errors,
+        reserved=reserved,
         threads=threads,
+        resume=resume,
         **options,
     )
 

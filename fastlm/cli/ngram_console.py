@@ -7,16 +7,19 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import typer
 from typer.core import TyperGroup
 
 from fastlm import ngram
+
+if TYPE_CHECKING:
+    import rich.progress
 
 _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # click's; newer typer has it inside
 
@@ -145,17 +148,48 @@ def _finite(data: Any) -> Any:
     return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
+class Progress:
+    """What is being done, how much of it, how fast, and how long it will take: a line on a terminal.
+
+    Called with the tokens so far while a text is read, and as :func:`fastlm.ngram.build` calls a ``stage``.
+    """
+
+    def __init__(self, bar: rich.progress.Progress) -> None:
+        self._bar, self._stage, self._tokens, self._begin = bar, "reading", 0, time.perf_counter()
+        self._task = bar.add_task(self._stage, total=None, rate="")
+
+    def __call__(self, tokens: int) -> None:
+        """While the text is read."""
+        self._tokens = tokens
+        self._show(tokens)
+
+    def stage(self, name: str, done: float | None) -> None:
+        """Of the other stages too."""
+        if name != self._stage:
+            self._stage, self._begin = name, time.perf_counter()
+            self._bar.reset(self._task, description=name, total=1, rate="")
+        if done is not None:
+            self._bar.update(self._task, total=1, completed=done)
+        if name == "counting":
+            self._show(self._tokens * (done or 0))
+
+    def _show(self, tokens: float) -> None:
+        rate = tokens / 1e6 / (time.perf_counter() - self._begin)
+        self._bar.update(self._task, rate=f"{tokens / 1e6:.1f} M tokens, {rate:.1f} M tokens/s")
+
+
 @contextmanager
-def progress() -> Iterator[Callable[[int], object] | None]:
-    """What :func:`fastlm.ngram.count` calls with the tokens so far; None unless standard error is a terminal."""
+def progress() -> Iterator[Progress | None]:
+    """A line on standard error; None unless that is a terminal."""
     from rich.console import Console  # as long to load as all the rest: only where something is counted
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None
         return
-    start = time.perf_counter()
-    with console.status("reading") as status:
-        yield lambda tokens: status.update(
-            f"{tokens / 1e6:.1f} M tokens, {tokens / 1e6 / (time.perf_counter() - start):.1f} M tokens/s"
-        )
+    text = TextColumn("{task.description:10} {task.fields[rate]}")
+    left = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Bar(BarColumn(20), TaskProgressColumn(), text, *left, console=console, transient=True) as bar:
+        yield Progress(bar)

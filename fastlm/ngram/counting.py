@@ -9,7 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import MAX_ORDER, Words, integer, size_in_bytes, words_of
-from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
+from fastlm.ngram.inputs import Format, Place, Sentences, Texts, read_sources, sources_of
+from fastlm.ngram.resuming import Journal
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import WHITESPACE, Tokenization, Tokenizer
 
@@ -32,6 +33,7 @@ def count(
     min_count: int = 1,
     max_vocabulary: int | None = None,
     errors: str = "strict",
+    reserved: str = "error",
     threads: int = 0,
     memory: int | str | None = None,
     temp_dir: str | os.PathLike[str] | None = None,
@@ -62,6 +64,8 @@ def count(
         max_vocabulary: only so many words, the most frequent ones, are kept; None: all. Not with ``vocabulary``.
         errors: what is done about invalid UTF-8: ``"strict"`` raises, ``"replace"`` puts U+FFFD in its place,
             ``"ignore"`` leaves it out.
+        reserved: what ``<unk>``, ``<s>`` and ``</s>`` as words of the text are. ``"error"``: ``<unk>`` is an unknown
+            word, the others raise; ``"skip"``: all are white space; ``"unknown"``: all are unknown words.
         threads: 0: one for each processor.
         memory: what counting may take, in bytes or as ``"2G"``; what does not fit goes into temporary files, and takes
             longer. None: as much as it takes. The table that is returned is beside it.
@@ -74,8 +78,8 @@ def count(
     Raises:
         OSError: a file cannot be read, or a pattern or folder has none.
         ValueError: an argument is out of range; the corpus has no word; the text is not one (a byte 0, invalid UTF-8,
-            ``<s>`` or ``</s>`` as a word; the message has file and line); compressed data is damaged; a column is
-            missing; an id has no word.
+            ``<s>`` or ``</s>`` as a word, if that is an error; the message has file and line); compressed data is
+            damaged; a column is missing; an id has no word.
         TypeError: an input is of another type.
         ModuleNotFoundError: a package that reads the file, or tokenises it, is not there.
 
@@ -99,6 +103,7 @@ def count(
         min_count=min_count,
         max_vocabulary=max_vocabulary,
         errors=errors,
+        reserved=reserved,
         threads=threads,
         memory=memory,
         temp_dir=temp_dir,
@@ -120,12 +125,17 @@ def read(
     min_count: int,
     max_vocabulary: int | None,
     errors: str,
+    reserved: str,
     threads: int,
     memory: int | str | None,
     temp_dir: str | os.PathLike[str] | None,
     progress: Callable[[int], object] | None,
+    journal: Journal | None = None,
 ) -> tuple[engine.Counter, Tokenization]:
-    """A counter that has read the texts, and how they became tokens; arguments as for :func:`count`."""
+    """A counter that has read the texts, and how they became tokens; arguments as for :func:`count`.
+
+    The journal keeps what has been read.
+    """
     words = _listed(vocabulary)
     tokenization = (
         tokenizer if isinstance(tokenizer, Tokenization) else Tokenization(tokenizer, lower=lower, sentences=sentences)
@@ -136,14 +146,33 @@ def read(
         min_count=integer("min_count", min_count, 1, _NO_LIMIT),
         max_vocabulary=integer("max_vocabulary", max_vocabulary or 0, 0, _NO_LIMIT),
         errors=errors,
+        reserved=reserved,
         threads=integer("threads", threads, 0, 1024),
         memory=size_in_bytes(memory),
         temp_dir=os.fspath(temp_dir or ""),
         tokenization="" if tokenization == Tokenization() else tokenization.to_json(),
     )
-    report = (lambda: None) if progress is None else (lambda: progress(counter.tokens))
-    read_sources(counter, texts, report, Format(tokenization, errors, column, words, end_id))
+    place, format = Place(), Format(tokenization, errors, column, words, end_id)
+    stage = stage_of(progress)
+    if stage and isinstance(texts, str | os.PathLike | list | tuple):
+        place.measure(sources_of(texts))
+
+    def report() -> None:
+        if progress:
+            progress(counter.tokens)
+        if stage:
+            stage("reading", place.share())
+
+    if journal is None:
+        read_sources(counter, texts, report, format, place)
+    else:
+        journal.read_sources(counter, texts, report, format, str(reserved), place)
     return counter, tokenization
+
+
+def stage_of(progress: object) -> Callable[[str, float | None], object] | None:
+    """What a progress wants to be called with for each stage of the work, and the share of it, if it is known."""
+    return getattr(progress, "stage", None)
 
 
 def _options_of(like: Callable[Concatenate[Any, P], R]) -> Callable[..., Callable[Concatenate[Iterable[Words], P], R]]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
@@ -48,6 +48,39 @@ class Format:
     end_id: int | None = None
 
 
+@dataclass
+class Place:
+    """How far a reader has been given the sources, to go on from there."""
+
+    source: int = 0
+    """The number of the one that is read."""
+    done: int = 0
+    """Bytes of it, or its lines, rows or sentences, that the reader has."""
+    lines: int = 0
+    """What the reader has counted of it as lines, if these were made here."""
+    ends: list[int] = field(default_factory=list)
+    """The bytes of all sources up to the end of each, if these are known."""
+    file: BinaryIO | None = None
+    """What is read."""
+
+    def measure(self, sources: Iterable[Source]) -> None:
+        """Finds the sizes of all sources, if these are files."""
+        sizes = []
+        for source in sources:
+            if not isinstance(source, str | os.PathLike) or not os.path.isfile(source):
+                return
+            sizes.append(os.path.getsize(source))
+        self.ends = list(accumulate(sizes))
+
+    def share(self) -> float | None:
+        """Of the bytes of all sources that have been read; None if it is not known."""
+        if not self.ends or self.ends[-1] == 0:
+            return None
+        before = self.ends[self.source - 1] if self.source else 0
+        at = self.file.tell() if self.file and not self.file.closed else 0
+        return min(1.0, (before + at) / self.ends[-1])
+
+
 @dataclass(frozen=True)
 class Sentences:
     """Sentences in memory, each as text or as its tokens."""
@@ -73,8 +106,16 @@ def sources_of(texts: Texts) -> Iterable[Source]:
     return list(found) if isinstance(texts, list | tuple) else found
 
 
-def read_sources(reader: Reader, texts: Texts, after_block: Callable[[], object], format: Format | None = None) -> None:
-    """Gives every text to the reader.
+def read_sources(
+    reader: Reader,
+    texts: Texts,
+    after_block: Callable[[], object],
+    format: Format | None = None,
+    place: Place | None = None,
+) -> None:
+    """Gives every text to the reader; what is before a place, if the texts are files, it has already.
+
+    The place keeps up with what the reader has when ``after_block`` is called.
 
     Raises:
         OSError: a file cannot be read.
@@ -89,10 +130,15 @@ def read_sources(reader: Reader, texts: Texts, after_block: Callable[[], object]
         texts = list(texts)
     elif isinstance(texts, np.ndarray) and is_ids(texts) and format.end_id is None:
         raise ValueError("an array of ids needs end_id, the id that ends a sentence; or give a list of arrays")
-    feed = _Feed(reader, format.tokenization, after_block)
+    first = place.source if place else 0
+    feed = _Feed(reader, format.tokenization, after_block, place or Place())
     words: IdWords | None = None
     number, kind = 0, ""  # of the last sentence of tokens or ids
-    for source in sources_of(texts):
+    for index, source in enumerate(sources_of(texts)):
+        if index < first:
+            continue
+        if place and index > place.source:
+            feed.next_source(index)
         now = "ids" if is_ids(source) else "sentences" if isinstance(source, list | tuple) else "file"
         if now != kind and now != "file":
             feed.begin(now)
@@ -119,8 +165,11 @@ def read_sources(reader: Reader, texts: Texts, after_block: Callable[[], object]
 class _Feed:
     """Gathers sentences into blocks, and finds the place of what the reader refuses."""
 
-    def __init__(self, reader: Reader, tokenization: Tokenization, after_block: Callable[[], object]) -> None:
-        self._reader, self._tokenization, self._after_block = reader, tokenization, after_block
+    def __init__(
+        self, reader: Reader, tokenization: Tokenization, after_block: Callable[[], object], place: Place
+    ) -> None:
+        self._reader, self._tokenization, self._after_block, self._place = reader, tokenization, after_block, place
+        self._skip, self._lines_before = place.done, place.lines  # what the reader has already
         self._texts: list[str] = []
         self._lines: list[str] = []
         self._numbers: list[int] = []  # of the place of each text or line that waits
@@ -130,11 +179,27 @@ class _Feed:
         """What follows has this name; a place in it is written as name, between, number."""
         self.end()
         self._reader.begin(name)
-        self._name, self._between, self._sent = name, between, 0
+        self._name, self._between, self._sent = name, between, self._lines_before
+        self._lines_before = 0
+
+    def next_source(self, number: int) -> None:
+        """What follows is the source of this number."""
+        self.end()
+        self._skip = self._lines_before = 0
+        self._place.source, self._place.done, self._place.lines = number, 0, 0
+
+    def opened(self, file: BinaryIO) -> None:
+        """What follows comes from this file."""
+        self._place.file = file
 
     def block(self, block: bytes) -> None:
         """A piece of a text that needs nothing done, cut anywhere."""
+        if self._skip:
+            skipped = min(self._skip, len(block))
+            self._skip -= skipped
+            block = block[skipped:]
         self._reader.add(block)
+        self._place.done += len(block)
         self._after_block()
 
     def text(self, number: int, text: str) -> None:
@@ -174,10 +239,15 @@ class _Feed:
             except ValueError as error:
                 raise self._at_its_place(error, numbers) from None
             self._sent += len(lines)
+            self._place.done += len(self._numbers)
+            self._place.lines = self._sent
             self._after_block()
         self._texts, self._lines, self._numbers, self._size = [], [], [], 0
 
     def _wait(self, where: list[str], number: int, text: str) -> None:
+        if self._skip:
+            self._skip -= 1
+            return
         where.append(text)
         self._numbers.append(number)
         self._size += len(text)
@@ -236,6 +306,7 @@ def _read_file(feed: _Feed, source: Path | BinaryIO, format: Format) -> None:
     if not isinstance(source, str | os.PathLike) and not hasattr(source, "read"):
         raise TypeError(f"expected a path, an open file, tokens, an array of ids or Arrow data, got {source!r}")
     with opened(source) as (name, file):
+        feed.opened(file)
         blocks = blocks_of(name, file)
         head = next(blocks, b"")
         magic = next((magic for magic in MAGICS if head.startswith(magic)), None)

@@ -17,10 +17,13 @@ import termios
 import time
 
 import pytest
+import rich.console
+import rich.progress
 import zstandard
 
 from fastlm import ngram
 from fastlm.cli import main
+from fastlm.cli.ngram_console import Progress
 
 COMMAND = [sys.executable, "-c", "from fastlm.cli import main; main()", "ngram"]
 LINES = ["the cat sat on the mat", "the dog sat on the cat", "the dog ran"]
@@ -132,6 +135,25 @@ class TestBuild:
         assert json.loads(succeed(*build, "--errors", "ignore", input=b"a\xff b"))["vocabulary"] == 5
         assert json.loads(succeed(*build, "--discount", 0.25, input=TEXT))["parameters"] == {"discount": [0.25]}
 
+    def test_reserved_words(self, tmp_path):
+        count = ("count", "-", "-o", tmp_path / "m", "--order", 1)
+        result = run(*count, input="a\nb </s>\n")
+        assert result.returncode == 1
+        assert result.stderr.startswith("fastlm: standard input:2: '</s>' stands in the text; it is reserved")
+        for reserved, unknown in (("skip", 0), ("unknown", 2)):
+            succeed(*count, "--reserved", reserved, input="<s> a b </s>\n")
+            assert ngram.load(tmp_path / "m")["<unk>"] == unknown
+
+    def test_resume(self, folder, tmp_path):
+        for command, options in (("build", ("--smoothing", "backoff")), ("count", ())):
+            for resume in ((), ("--resume",)):
+                succeed(command, folder / "corpus.gz", "-o", tmp_path / f"m{len(resume)}", *options, *resume)
+            assert (tmp_path / "m0").read_bytes() == (tmp_path / "m1").read_bytes()
+        assert not (tmp_path / "m1.work").exists()
+        result = run("count", "-", "-o", tmp_path / "m", "--resume", input=TEXT)
+        assert result.returncode == 1
+        assert "fastlm: resume needs files, which can be read again from any place; got standard input" in result.stderr
+
     @pytest.mark.parametrize(
         ("arguments", "status", "message"),
         [
@@ -242,6 +264,21 @@ class TestBuild:
         os.close(parent)
         assert process.returncode == 0
         assert ngram.load(tmp_path / "model").table.sentences == 300
+
+    def test_the_line_of_progress(self):
+        with rich.progress.Progress(console=rich.console.Console(file=io.StringIO())) as bar:
+            report = Progress(bar)
+            report(10**6)
+            task = bar.tasks[0]
+            assert (task.description, task.total) == ("reading", None)
+            report.stage("reading", 0.25)
+            assert task.percentage == 25
+            assert re.fullmatch(r"1\.0 M tokens, [0-9.]+ M tokens/s", task.fields["rate"])
+            report.stage("counting", 0.5)
+            assert (task.description, task.percentage) == ("counting", 50)
+            assert task.fields["rate"].startswith("0.5 M tokens, ")
+            report.stage("writing", None)
+            assert (task.description, task.percentage, task.fields["rate"]) == ("writing", 0, "")
 
 
 class TestInfo:

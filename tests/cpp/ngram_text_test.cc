@@ -83,5 +83,33 @@ TEST(TextReader, SaysWhereATextIsNotOne) {
   EXPECT_EQ(read("a \xFF b", 2, InvalidUtf8::kIgnore), "[a,b,]");
 }
 
+TEST(TextReader, ReservedWordsAreWhatOneWants) {
+  const auto read = [](Reserved reserved) {
+    Written written;
+    TextReader reader(InvalidUtf8::kStrict, reserved);
+    reader.add("<s> a <unk> <s>a\n</s>", written);
+    reader.end(written);
+    return written.text;
+  };
+  EXPECT_EQ(read(Reserved::kSkip), "[a,<s>a,][]");
+  EXPECT_EQ(read(Reserved::kUnknown), "[<unk>,a,<unk>,<s>a,][<unk>,]");
+  EXPECT_THROW(read(Reserved::kError), TextError);
+}
+
+TEST(TextReader, GoesOnWhereAnotherOneWas) {
+  const std::string_view text = "one two\n\nthree <s>";
+  for (size_t cut = 0; cut < text.size(); cut++) {
+    Written written;
+    TextReader first(InvalidUtf8::kStrict, Reserved::kSkip), second(InvalidUtf8::kStrict, Reserved::kSkip);
+    first.begin("text");
+    first.add(text.substr(0, cut), written);
+    second.restore(first.state());
+    second.add(text.substr(cut), written);
+    second.end(written);
+    EXPECT_EQ(written.text, "[one,two,][][three,]") << cut;
+    EXPECT_EQ(second.state().line, 4u);
+  }
+}
+
 }  // namespace
 }  // namespace fastlm::ngram

@@ -1,5 +1,6 @@
 """Counts against collections.Counter, the choice of the vocabulary, and what is refused."""
 
+import gzip
 import io
 from collections import Counter
 
@@ -117,6 +118,57 @@ def test_many_sentences_and_progress():
     assert len(seen) > 1
     assert seen == sorted(seen)
     assert seen[-1] == 30_000
+
+
+class Stages(list):
+    """Progress that sees the stages."""
+
+    def __call__(self, tokens):
+        assert tokens >= 0
+
+    def stage(self, name, done):
+        self.append((name, done))
+
+
+@pytest.mark.parametrize("options", [{}, {"memory": "9M"}, {"smoothing": None}, {"resume": True}, {"counts": True}])
+def test_stages(options, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastlm.ngram.text._BLOCK", 1000)
+    texts = [tmp_path / "a", tmp_path / "b.gz"]
+    text = "".join(f"w{i * i % 101} x{i * i * i % 1009}\n" for i in range(3000)).encode()
+    texts[0].write_bytes(text)
+    texts[1].write_bytes(gzip.compress(text))
+    if "counts" in options:
+        options = {"counts": tmp_path / "counts"}
+    stages = Stages()
+    ngram.build(texts, tmp_path / "model", 3, discount_fallback=True, progress=stages, **options)
+    names = list(dict.fromkeys(name for name, _ in stages))
+    last = [] if options.get("smoothing", "") is None else ["estimating"]
+    assert (
+        names == ["reading", "counting", *(["writing"] if "counts" in options else []), *last, "writing"][: len(names)]
+    )
+    for name in names:
+        shares = [done for at, done in stages if at == name]
+        assert len(set(shares)) > (name != "writing")
+        assert shares == sorted(shares)
+        assert 0 <= shares[0] <= shares[-1] <= 1
+    assert ("reading", 1.0) in stages
+
+
+def test_stages_of_a_text_of_unknown_size(tmp_path):
+    stages = Stages()
+    ngram.build(Trickle(b"a b\nb a\n" * 9), tmp_path / "model", 2, smoothing="witten-bell", progress=stages)
+    assert {done for name, done in stages if name == "reading"} == {None}
+
+
+def test_what_a_stage_raises_ends_the_work(tmp_path):
+    class Enough(Stages):
+        def stage(self, name, done):
+            if name == "counting":
+                raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
+        ngram.build(Trickle(b"a b\nb a\n" * 9), tmp_path / "model", 2, smoothing="witten-bell", progress=Enough())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("order", [1, 32])

@@ -1,5 +1,6 @@
 #include "count.h"
 
+#include <atomic>
 #include <numeric>
 #include <stdexcept>
 
@@ -30,11 +31,28 @@ struct Buckets {
   }
 };
 
+// How much of the work is done: places that are counted, and adjusted.
+class Share {
+ public:
+  Share(const CountJob& job, uint64_t tokens) : done_(job.done), total_(tokens * (job.adjusted ? 2 : 1)) {}
+
+  void add(uint64_t places) { places_ += places; }  // by any thread
+  void tell() const {
+    if (done_ && total_) done_(double(places_) / double(total_));
+  }
+
+ private:
+  const std::function<void(double)>& done_;
+  uint64_t total_;
+  std::atomic<uint64_t> places_{0};
+};
+
 // Sorts and counts the buckets in parallel, as many pieces as keep the workers busy.
 // kept(piece, places): what to do with the sorted places of a piece.
 template <class Place, class PlaceOf, class Kept>
 std::vector<Piece> count_buckets(const Ngrams& ngrams, const Buckets<Place>& buckets, int depth, ChunkStore& store,
-                                 SharedLengths* shared, const Workers& workers, const PlaceOf& place_of, Kept&& kept) {
+                                 SharedLengths* shared, const Workers& workers, Share& share, const PlaceOf& place_of,
+                                 Kept&& kept) {
   const auto& begins = buckets.begins;
   const size_t words = begins.size() - 1, pieces = std::min<size_t>(32 * workers.count(), words);
   const auto first_word = [&](size_t piece) {  // so that the pieces have about as many places each
@@ -51,6 +69,7 @@ std::vector<Piece> count_buckets(const Ngrams& ngrams, const Buckets<Place>& buc
     const std::span<const Place> places(buckets.places.get() + begins[first], begins[last] - begins[first]);
     all[p] = count_sorted(ngrams, places, store, shared, [&](size_t i) { return place_of(places[i]); });
     kept(all[p], places);
+    share.add(places.size());
   });
   return all;
 }
@@ -71,7 +90,8 @@ void join(std::vector<Piece>& pieces, SharedLengths* shared) {
 
 // All positions at once.
 template <class Place>
-std::vector<Piece> count_at_once(Tokens& tokens, const CountJob& job, ChunkStore& store, const Workers& workers) {
+std::vector<Piece> count_at_once(Tokens& tokens, const CountJob& job, ChunkStore& store, const Workers& workers,
+                                 Share& share) {
   SharedLengths lengths;
   if (job.adjusted) lengths = SharedLengths(tokens.size(), job.order);
   SharedLengths* const shared = job.adjusted ? &lengths : nullptr;
@@ -80,7 +100,7 @@ std::vector<Piece> count_at_once(Tokens& tokens, const CountJob& job, ChunkStore
       job.vocabulary, words.size(), [&](uint64_t i) { return words[i]; }, [](uint64_t i) { return Place(i); });
   const Ngrams ngrams(words.data(), job.vocabulary, job.order);
   std::vector<Piece> pieces = count_buckets<Place>(
-      ngrams, buckets, 1, store, shared, workers, [](Place at) { return uint64_t(at); },
+      ngrams, buckets, 1, store, shared, workers, share, [](Place at) { return uint64_t(at); },
       [](Piece&, std::span<const Place>) {});
   tokens.clear();
   join(pieces, shared);
@@ -95,6 +115,7 @@ std::vector<Piece> count_at_once(Tokens& tokens, const CountJob& job, ChunkStore
       if (i + kAhead < size) of.prefetch(sorted[i + kAhead]);
       return uint64_t(sorted[i]);
     });
+    share.add(size);
   });
   return pieces;
 }
@@ -179,7 +200,8 @@ uint64_t bytes_a_place(int order) {  // its row, place, place in the row, key wi
   return order * sizeof(Word) + sizeof(uint64_t) + sizeof(uint32_t) + 16 + sizeof(uint64_t);
 }
 
-std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkStore& store, const Workers& workers) {
+std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkStore& store, const Workers& workers,
+                                    Share& share) {
   const uint64_t fixed =
       job.vocabulary * 3 * sizeof(uint64_t) + (job.adjusted ? SharedLengths::bytes_for(tokens.size(), job.order) : 0);
   const uint64_t memory = job.memory ? job.memory : ~uint64_t(0);
@@ -197,6 +219,7 @@ std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkSt
     if (workers.poll) workers.poll();
     if (range.same) {
       pieces.push_back(count_same(tokens, range, job.order, store, shared));
+      share.add(pieces.back().places);
       continue;
     }
     const Batch batch(tokens, range, job.order);
@@ -205,7 +228,7 @@ std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkSt
         range.high - range.low, batch.size(), [&](uint64_t i) { return batch.word(i) - range.low; },
         [&](uint64_t i) { return uint32_t(i * job.order); });
     auto more = count_buckets<uint32_t>(
-        ngrams, buckets, int(range.prefix.size()) + 1, store, shared, workers,
+        ngrams, buckets, int(range.prefix.size()) + 1, store, shared, workers, share,
         [&](uint32_t at) { return batch.place(at); },
         [&](Piece& piece, std::span<const uint32_t> sorted) {
           if (!shared) return;
@@ -223,6 +246,7 @@ std::vector<Piece> count_in_batches(Tokens& tokens, const CountJob& job, ChunkSt
     parallel(pieces.size(), workers, [&](size_t p) {
       PlaceReader places(store, pieces[p].sorted);
       adjust_counts(pieces[p], job.order, store, lengths, places);
+      share.add(pieces[p].places);
     });
   return pieces;
 }
@@ -241,9 +265,17 @@ NodeLevels count_ngrams(Tokens& tokens, const CountJob& job, const Workers& work
   const bool at_once =
       tokens.resident() && !job.most_places && (job.memory == 0 || memory_at_once(size, job) <= job.memory);
   const auto store = std::make_shared<ChunkStore>(at_once ? kChunksInMemory : 0, job.temp_dir);
-  std::vector<Piece> pieces = !at_once             ? count_in_batches(tokens, job, *store, workers)
-                              : size <= UINT32_MAX ? count_at_once<uint32_t>(tokens, job, *store, workers)
-                                                   : count_at_once<uint64_t>(tokens, job, *store, workers);
+  Share share(job, size);
+  const auto poll = [&] {
+    if (workers.poll) workers.poll();
+    share.tell();
+  };
+  const Workers telling{workers.threads, poll};
+  poll();
+  std::vector<Piece> pieces = !at_once             ? count_in_batches(tokens, job, *store, telling, share)
+                              : size <= UINT32_MAX ? count_at_once<uint32_t>(tokens, job, *store, telling, share)
+                                                   : count_at_once<uint64_t>(tokens, job, *store, telling, share);
+  poll();
   if (disk) *disk = on_disk + store->bytes_on_disk();
   return levels_of(std::move(pieces), store, job.vocabulary, job.order);
 }

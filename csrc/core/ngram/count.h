@@ -1,6 +1,7 @@
 // From a corpus to the counts of its n-grams of every order.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "nodes.h"
@@ -15,7 +16,8 @@ struct CountJob {
   bool adjusted = false;  // Kneser & Ney's counts too
   uint64_t memory = 0;    // bytes for all that counting needs beside the tokens that are in memory; 0: any
   std::string temp_dir = {};
-  uint64_t most_places = 0;  // of a batch, less than the memory allows; 0: what it allows
+  uint64_t most_places = 0;               // of a batch, less than the memory allows; 0: what it allows
+  std::function<void(double)> done = {};  // called now and then, as Workers::poll, with the share of the work
 };
 
 // Positions are sorted by the words that stand there; then one scan sees every n-gram of every order in its place in

@@ -8,7 +8,9 @@
 namespace fastlm::ngram {
 
 Counter::Counter(CountOptions options)
-    : options_(std::move(options)), reader_(options_.errors), corpus_(options_.memory / 4, options_.temp_dir) {
+    : options_(std::move(options)),
+      reader_(options_.errors, options_.reserved),
+      corpus_(options_.memory / 4, options_.temp_dir) {
   const auto require = [](bool good, const std::string& what) {
     if (!good) throw std::invalid_argument(what);
   };
@@ -35,11 +37,17 @@ void Counter::word(std::string_view text) {
   corpus_.push_back(options_.vocabulary ? words_.find(text).value_or(kUnknown) : words_.add(text));
 }
 
-Counted Counter::count(bool adjusted, std::function<void()> poll) {
+void Counter::restore_token(Word word) {
+  if (word >= words_.size()) throw std::invalid_argument("a token without a word");
+  sentences_ += word == kBegin;
+  corpus_.push_back(word);
+}
+
+Counted Counter::count(bool adjusted, std::function<void()> poll, std::function<void(double)> done) {
   reader_.end(*this);
   if (tokens() == sentences_) throw std::invalid_argument("the corpus is empty: expected at least one word");
   if (!options_.vocabulary) choose_words();
-  CountJob job{Word(words_.size()), options_.order, adjusted, 0, options_.temp_dir};
+  CountJob job{Word(words_.size()), options_.order, adjusted, 0, options_.temp_dir, 0, std::move(done)};
   if (options_.memory) {
     const uint64_t used = words_.bytes() + (corpus_.resident() ? corpus_.size() * sizeof(Word) : 0);
     job.memory = options_.memory > used ? options_.memory - used : 1;

@@ -1,11 +1,13 @@
 // Sentences and words of a text that comes in blocks, cut anywhere.
 //
 // A line is a sentence, an empty one too (as in KenLM). Words stand between ASCII white space. What is not text is an
-// error with file and line: a NUL byte, invalid UTF-8 unless the policy repairs it, <s> and </s> as words.
+// error with file and line: a NUL byte, invalid UTF-8 unless the policy repairs it, <s> and </s> as words unless they
+// are allowed.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +17,36 @@
 
 namespace fastlm::ngram {
 
+// What <unk>, <s> and </s> are as words of a text: <unk> an unknown word and the others an error; white space; all of
+// them unknown words.
+enum class Reserved { kError, kSkip, kUnknown };
+
+inline Reserved reserved_policy(std::string_view name) {
+  if (name == "error") return Reserved::kError;
+  if (name == "skip") return Reserved::kSkip;
+  if (name == "unknown") return Reserved::kUnknown;
+  throw std::invalid_argument("reserved must be 'error', 'skip' or 'unknown', got '" + std::string(name) + "'");
+}
+
 class TextReader {
  public:
-  explicit TextReader(InvalidUtf8 policy) : policy_(policy) {}
+  // Where it is in a text, to go on from there later.
+  struct State {
+    std::string source;
+    uint64_t line = 1;
+    bool in_line = false;
+    std::string partial;  // the head of a word whose block has ended
+  };
+
+  // reserved: nothing: an error, which does not name what else there is.
+  explicit TextReader(InvalidUtf8 policy, std::optional<Reserved> reserved = {})
+      : policy_(policy), reserved_(reserved) {}
+
+  const State& state() const { return at_; }
+  void restore(State state) { at_ = std::move(state); }
 
   // A new text, from its line 1. The one before must have been ended.
-  void begin(std::string source) { source_ = std::move(source), line_ = 1; }
+  void begin(std::string source) { at_.source = std::move(source), at_.line = 1; }
 
   // Sink: begin_sentence(), word(std::string_view), end_sentence().
   template <class Sink>
@@ -30,10 +56,10 @@ class TextReader {
       const char* const start = p;
       uint8_t all = 0;  // its highest bit: not ASCII alone
       while (p < end && kKinds[uint8_t(*p)] == kLetter) all |= uint8_t(*p++);
-      if (p > start || !partial_.empty()) {
-        if (p == end || !partial_.empty()) partial_.append(start, p);
+      if (p > start || !at_.partial.empty()) {
+        if (p == end || !at_.partial.empty()) at_.partial.append(start, p);
         if (p == end) return;  // the word may go on in the next block
-        if (partial_.empty())
+        if (at_.partial.empty())
           word({start, size_t(p - start)}, all >= 0x80, sink);
         else
           end_partial(sink);
@@ -50,7 +76,7 @@ class TextReader {
   template <class Sink>
   void end(Sink& sink) {
     end_partial(sink);
-    if (in_line_) end_line(sink);
+    if (at_.in_line) end_line(sink);
   }
 
  private:
@@ -63,28 +89,28 @@ class TextReader {
   }();
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw TextError(source_ + ":" + std::to_string(line_) + ": " + what);
+    throw TextError(at_.source + ":" + std::to_string(at_.line) + ": " + what);
   }
 
   template <class Sink>
   void start_line(Sink& sink) {
-    if (!in_line_) sink.begin_sentence();
-    in_line_ = true;
+    if (!at_.in_line) sink.begin_sentence();
+    at_.in_line = true;
   }
 
   template <class Sink>
   void end_line(Sink& sink) {
     start_line(sink);
     sink.end_sentence();
-    in_line_ = false;
-    line_++;
+    at_.in_line = false;
+    at_.line++;
   }
 
   template <class Sink>
   void end_partial(Sink& sink) {
-    if (partial_.empty()) return;
-    word(partial_, true, sink);
-    partial_.clear();
+    if (at_.partial.empty()) return;
+    word(at_.partial, true, sink);
+    at_.partial.clear();
   }
 
   template <class Sink>
@@ -100,16 +126,25 @@ class TextReader {
         if (text.empty()) return;
       }
     }
-    if (text[0] == '<' && (text == kSpecialWords[kBegin] || text == kSpecialWords[kEnd]))
-      fail(std::string("'").append(text).append("' stands in the text; it is reserved for the bounds of a sentence"));
+    if (text[0] == '<')
+      for (const std::string_view special : kSpecialWords)
+        if (text == special) return reserved(special, sink);
     sink.word(text);
   }
 
+  template <class Sink>
+  void reserved(std::string_view text, Sink& sink) {
+    const Reserved policy = reserved_.value_or(Reserved::kError);
+    if (policy == Reserved::kSkip) return;
+    if (policy == Reserved::kError && text != kSpecialWords[kUnknown])
+      fail(std::string("'").append(text) + "' stands in the text; it is reserved for the bounds of a sentence" +
+           (reserved_ ? "; reserved='skip' would take it as white space, 'unknown' as <unk>" : ""));
+    sink.word(kSpecialWords[kUnknown]);
+  }
+
   InvalidUtf8 policy_;
-  std::string source_;
-  uint64_t line_ = 1;
-  bool in_line_ = false;
-  std::string partial_;  // the head of a word whose block has ended
+  std::optional<Reserved> reserved_;
+  State at_;
 };
 
 }  // namespace fastlm::ngram

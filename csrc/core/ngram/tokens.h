@@ -64,6 +64,12 @@ class Tokens {
     if (resident())
       for (size_t i = 0; i < kept_.size(); i++) kept_.data()[i] = names_[kept_.data()[i]];
   }
+  // Those from `at` on, before they are renamed.
+  void read(uint64_t at, std::span<Word> words) const {
+    const uint64_t on_disk = at < spilled_ ? std::min<uint64_t>(words.size(), spilled_ - at) : 0;
+    if (on_disk) file_->read(words.data(), on_disk * sizeof(Word), at * sizeof(Word));
+    std::copy_n(kept_.data() + (at + on_disk - spilled_), words.size() - on_disk, words.data() + on_disk);
+  }
   std::span<const Word> words() const { return {kept_.data(), kept_.size()}; }  // only if resident
 
   // Calls seen(words, position of the first, how many may be looked at from) for one stretch after the other, which
