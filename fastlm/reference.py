@@ -296,8 +296,8 @@ def linear_cross_entropy(
     """
     options = (ignore_index, label_smoothing, z_loss, reduction)
     wants = [want and reduction != "none" for want in (wants_input, wants_weight, wants_bias)]
-    loss = _cross_entropy(input, weight, target, bias, *options)
-    losses = None if reduction == "none" else _cross_entropy(input, weight, target, bias, *options[:3], "none")
+    loss = cross_entropy_of_linear(input, weight, target, bias, *options)
+    losses = None if reduction == "none" else cross_entropy_of_linear(input, weight, target, bias, *options[:3], "none")
     gradients = linear_cross_entropy_backward(torch.ones_like(loss), input, weight, target, bias, *options, *wants)
     return loss, losses, *gradients
 
@@ -322,7 +322,7 @@ def linear_cross_entropy_backward(
         x, w, b = leaves
         assert x is not None
         assert w is not None
-        loss = _cross_entropy(x, w, target, b, ignore_index, label_smoothing, z_loss, reduction)
+        loss = cross_entropy_of_linear(x, w, target, b, ignore_index, label_smoothing, z_loss, reduction)
         results = torch.autograd.grad(loss, [leaf for leaf in leaves if leaf is not None], grad)
     gradients = [*results, None][:3]
     return tuple(
@@ -330,7 +330,7 @@ def linear_cross_entropy_backward(
     )
 
 
-def _cross_entropy(
+def cross_entropy_of_linear(
     input: Tensor,
     weight: Tensor,
     target: Tensor,
@@ -340,6 +340,7 @@ def _cross_entropy(
     z_loss: float,
     reduction: str,
 ) -> Tensor:
+    """The loss alone of :func:`linear_cross_entropy`, as torch's autograd can differentiate it."""
     wide = torch.promote_types(input.dtype, torch.float32)
     logits = torch.nn.functional.linear(input.to(wide), weight.to(wide), None if bias is None else bias.to(wide))
     loss = torch.nn.functional.cross_entropy(

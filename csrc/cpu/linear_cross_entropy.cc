@@ -44,8 +44,8 @@ class RowsPass {
   static constexpr int64_t kClasses = 128;          // of a block: its logits of one panel stay in the first-level cache
   static constexpr int64_t kDepth = 2 * kClasses;   // classes of which the input's gradient is summed at a time
   static constexpr int64_t kPiece = 256;            // units, of which a panel stays there, too
-  static constexpr int64_t kMostLogits = 32 << 20;  // bytes
-  static constexpr int64_t kMostRows = 256;
+  static constexpr int64_t kMostLogits = 42 << 20;  // bytes
+  static constexpr int64_t kMostRows = 352;
   alignas(64) static constexpr T kZeros[kPanelWidth<T>] = {};
 
  public:

@@ -1,13 +1,14 @@
 #include "optimizer.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <vector>
 
 #include "simd.h"
 
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // a false alarm about GCC 12's own header, for AVX-512's root
+#ifdef __AVX512F__
+#include <immintrin.h>
 #endif
 
 namespace fastlm::cpu {
@@ -25,6 +26,19 @@ void for_vectors(int64_t count, Team& team, const F& f) {
     for (; i + kLanes<T> <= end; i += kLanes<T>) f(i, kLanes<T>);
     if (i < end) f(i, int(end - i));
   });
+}
+
+// stdx::sqrt, about which GCC 12 warns for AVX-512, in its own header.
+template <class T>
+[[gnu::always_inline]] inline Vec<T> root(Vec<T> v) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(T) == 4)
+    return std::bit_cast<Vec<T>>(_mm512_maskz_sqrt_ps(0xFFFF, std::bit_cast<__m512>(v)));
+  else
+    return std::bit_cast<Vec<T>>(_mm512_maskz_sqrt_pd(0xFF, std::bit_cast<__m512d>(v)));
+#else
+  return stdx::sqrt(v);
+#endif
 }
 
 }  // namespace
@@ -71,7 +85,7 @@ void adam_step(const AdamRule<T>& rule, T* parameter, const T* gradient, T* mean
                Team& team) {
   for_vectors<T>(count, team, [&](int64_t i, int live) {
     Vec<T> p = load_first(parameter + i, live), m = load_first(mean + i, live), s = load_first(square + i, live);
-    rule.step(p, load_first(gradient + i, live), m, s, [](Vec<T> v) { return stdx::sqrt(v); });
+    rule.step(p, load_first(gradient + i, live), m, s, root<T>);
     store_first(parameter + i, p, live);
     store_first(mean + i, m, live);
     store_first(square + i, s, live);

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from fastlm import _library  # noqa: F401  (loads the operators)
+from fastlm import (
+    _library,  # noqa: F401  (loads the operators)
+    reference,
+)
 
 _forward_op = torch.ops.fastlm.linear_cross_entropy.default
 _backward_op = torch.ops.fastlm.linear_cross_entropy_backward.default
@@ -35,7 +38,8 @@ def linear_cross_entropy(
 
     A drop-in for ``F.cross_entropy(F.linear(input, weight, bias), target)``: faster, and in memory for the logits of
     some hundred rows at a time. The gradients are computed along with the loss, while the logits are at hand, and
-    scaled in backward; with ``reduction="none"`` backward computes the logits anew.
+    scaled in backward; with ``reduction="none"`` backward computes the logits anew. On other devices than the CPU it is
+    torch that computes it, with the logits.
 
     Args:
         input: [..., H], the hidden states; float32, float64, or (computed in float32) float16 or bfloat16.
@@ -53,7 +57,7 @@ def linear_cross_entropy(
 
     Raises:
         IndexError: a target is out of bounds.
-        RuntimeError: a shape, dtype or device does not fit, or the loss is differentiated twice.
+        RuntimeError: a shape, dtype or device does not fit, or the loss is differentiated twice on the CPU.
         ValueError: ``reduction`` is none of the three.
 
     Source: Grave et al. (2017) name the cost; the scheme is that of Hsu et al. (2024) and Wijmans et al. (2024).
@@ -87,7 +91,7 @@ def mean_and_rows(input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | 
     >>> mean_and_rows(torch.zeros(2, 3), torch.eye(3), torch.tensor([0, 2]))
     (tensor(1.0986), tensor([1.0986, 1.0986]))
     """
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not input.is_cpu:
         rows = linear_cross_entropy(input, weight, target, bias, reduction="none")
         return rows.mean(), rows
     return _losses(input, weight, target, bias, _Options(-100, 0.0, 0.0, "mean"))
@@ -100,6 +104,9 @@ def _losses(
         dtype = torch.get_autocast_dtype(input.device.type)
         input, weight = input.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
+    if not input.is_cpu:  # there is no kernel yet: with the logits, by torch
+        loss = reference.cross_entropy_of_linear(input, weight, target, bias, *options)
+        return loss, loss
     grad = torch.is_grad_enabled()
     wants = [grad and tensor is not None and tensor.requires_grad for tensor in (input, weight, bias)]
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():

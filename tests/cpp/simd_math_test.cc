@@ -44,6 +44,22 @@ TYPED_TEST(SimdMath, TanhAtTheEnds) {
   EXPECT_EQ(tanh_of(T(1e-30)), T(1e-30));
 }
 
+TYPED_TEST(SimdMath, ExpOfNegativeNumbers) {
+  using T = TypeParam;
+  constexpr T kInfinity = std::numeric_limits<T>::infinity();
+  const auto exp_of = [](T y) -> T { return cpu::exp_of_negative<T>(cpu::Vec<T>(y))[0]; };
+  const T smallest = cpu::ExpConstants<T>::kSmallest;
+  for (int i = 0; i <= 100000; i++) {
+    const T y = smallest * T(i) / T(100000);
+    const long double want = std::exp(static_cast<long double>(y));
+    ASSERT_NEAR(exp_of(y) / want, 1.0, 2 * std::numeric_limits<T>::epsilon()) << y;
+  }
+  EXPECT_EQ(exp_of(T(0)), T(1));
+  EXPECT_EQ(exp_of(smallest * T(1.01)), T(0));
+  EXPECT_EQ(exp_of(-kInfinity), T(0));
+  EXPECT_TRUE(std::isnan(exp_of(std::numeric_limits<T>::quiet_NaN())));
+}
+
 TYPED_TEST(SimdMath, ReluAndItsSlope) {
   using T = TypeParam;
   using V = cpu::Vec<T>;
