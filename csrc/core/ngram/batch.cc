@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "clones.h"
 #include "log10.h"
 
 namespace fastlm::ngram {

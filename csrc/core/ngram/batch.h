@@ -8,7 +8,6 @@
 #include <span>
 #include <vector>
 
-#include "clones.h"
 #include "model.h"
 
 namespace fastlm::ngram {
@@ -45,7 +44,7 @@ class BatchScorer {
     uint64_t slot, at;
   };
 
-  FASTLM_CLONED void score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order);
+  void score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order);
   void unigrams(std::span<const Word> words, uint8_t* order);
   void contexts(int n, std::span<const Word> words, const uint8_t* before, const uint8_t* order);
   static void narrow(const Level& level, Search* searches);

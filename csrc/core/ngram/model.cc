@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "clones.h"
 #include "log10.h"
 #include "trie_nodes.h"
 

@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "clones.h"
 #include "contexts.h"
 #include "estimate.h"
 #include "table.h"
@@ -77,7 +76,7 @@ class Model {
   std::optional<std::string> fault(bool whole) const;
 
   // The word after a state, and the state after both.
-  FASTLM_CLONED Score score(const State& before, Word word, State& after) const;
+  Score score(const State& before, Word word, State& after) const;
   Score score(State& state, Word word) const {
     const State before = state;
     return score(before, word, state);
