@@ -63,7 +63,7 @@ def test_bench_refuses_a_text_that_is_not_there():
 def test_bench_names_its_suites():
     result = fastlm("bench", "cooking")
     assert result.returncode == 2
-    assert "fastlm: no suite cooking; there are dropout, generation, loss, memory, ngram, rnn" in result.stderr
+    assert "fastlm: no suite cooking; there are dropout, generation, loss, memory, ngram, optim, rnn" in result.stderr
 
 
 def test_bench_is_either_quick_or_full():
