@@ -11,8 +11,8 @@ import typer
 
 from fastlm.cli.lm import AsJson, Lower
 from fastlm.cli.lm_console import Sentences, loaded_model
-from fastlm.cli.ngram import _check_output
 from fastlm.cli.ngram_console import note, print_json
+from fastlm.cli.ngram_files import check_output
 
 if TYPE_CHECKING:
     from fastlm import lm
@@ -185,7 +185,7 @@ def _check_task(
         if valid is not None:
             raise typer.BadParameter("--valid is for --train")
         return
-    _check_output(model, [str(path) for path in (train, valid, test, *(texts or [])) if path is not None])
+    check_output(model, [str(path) for path in (train, valid, test, *(texts or [])) if path is not None])
     for path in (train, valid, test):  # what is missing is found now, not after the training
         if path is not None:
             path.open("rb").close()

@@ -14,9 +14,9 @@ import typer
 
 from fastlm.cli.lm import AsJson, Lower
 from fastlm.cli.lm_console import Sentences, perplexity_of, training_progress
-from fastlm.cli.ngram import _check_output
 from fastlm.cli.ngram_build import _read_vocabulary
 from fastlm.cli.ngram_console import note, print_json
+from fastlm.cli.ngram_files import check_output
 
 if TYPE_CHECKING:
     from fastlm import lm
@@ -58,7 +58,7 @@ def encode(
     """Write a text as numbers, for fastlm lm train: of such a file it reads pieces only, however large it is."""
     from fastlm import lm
 
-    _check_output(output, corpus)
+    check_output(output, corpus)
     sentences = Sentences(corpus, lower)
     tokens = lm.write_tokens(output, sentences, _vocabulary(sentences, unit, min_count, max_vocabulary, vocabulary))
     facts = {"file": str(output), "tokens": len(tokens.ids), "vocabulary": len(tokens.vocabulary)}
@@ -185,7 +185,7 @@ def train(
 
     for file in (output, log):
         if file is not None:
-            _check_output(file, [*corpus, *(valid or [])])
+            check_output(file, [*corpus, *(valid or [])])
     if threads:
         torch.set_num_threads(threads)
     where = _device(device)

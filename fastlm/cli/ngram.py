@@ -17,6 +17,7 @@ from fastlm.cli.ngram_console import (
     note_unknown,
     print_json,
 )
+from fastlm.cli.ngram_files import facts_of, print_facts
 
 app = typer.Typer(
     cls=OneLineErrors, help="Count n-grams of a text, estimate a model, ask it, sample from it.", no_args_is_help=True
@@ -38,66 +39,10 @@ Utf8Errors = Annotated[
 ]
 
 
-def _check_output(output: Path, corpus: list[str]) -> None:
-    """Finds what would fail, or destroy a text, after hours of counting."""
-    if output.is_dir():
-        raise typer.BadParameter(f"--output must be a file, and {output} is a folder")
-    if not output.absolute().parent.is_dir():
-        raise typer.BadParameter(f"the folder of --output {output} does not exist")
-    if output.exists() and any(text != "-" and Path(text).exists() and output.samefile(text) for text in corpus):
-        raise typer.BadParameter(f"--output would overwrite the text {output}")
-
-
 @app.command()
 def info(model: ModelFile, as_json: AsJson = False) -> None:
     """Say what is in a file, after a check of its checksums."""
-    _print_facts(_facts(ngram.load(model), model), as_json)
-
-
-def _facts(found: ngram.Table | ngram.Model | ngram.SuffixIndex, path: Path) -> dict[str, object]:
-    size = path.stat().st_size
-    if isinstance(found, ngram.SuffixIndex):
-        return {
-            "file": str(path),
-            "bytes": size,
-            "bytes_per_token": round(size / found.tokens, 2),
-            "vocabulary": len(found.vocabulary),
-            "tokens": found.tokens,
-            "documents": found.document_count,
-            "sources": len(found.sources),
-        }
-    table = found.table if isinstance(found, ngram.Model) else found
-    return {
-        "file": str(path),
-        "bytes": size,
-        "bytes_per_ngram": round(size / len(table), 2),
-        "order": table.order,
-        "smoothing": found.smoothing if isinstance(found, ngram.Model) else None,
-        "parameters": found.parameters if isinstance(found, ngram.Model) else {},
-        "vocabulary": len(table.vocabulary),
-        "tokens": table.tokens,
-        "sentences": table.sentences,
-        "ngrams": table.counts,
-    }
-
-
-def _print_facts(facts: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        print_json(facts, indent=2)
-        return
-    for name, value in facts.items():
-        if value:
-            typer.echo(f"{name.replace('_', ' '):16}{_shown(value)}")
-    if "smoothing" in facts and not facts["smoothing"]:
-        typer.echo("holds counts without probabilities")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(numbers)}" for name, numbers in value.items())
-    if isinstance(value, list):
-        return " ".join(map(_shown, value))
-    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    print_facts(facts_of(ngram.load(model), model), as_json)
 
 
 @app.command()

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from fastlm import ngram
-from fastlm.cli.ngram import AsJson, Errors, Utf8Errors, _check_output, _facts, _print_facts
+from fastlm.cli.ngram import AsJson, Errors, Utf8Errors
 from fastlm.cli.ngram_console import progress
+from fastlm.cli.ngram_files import check_output, facts_of, print_facts
 from fastlm.ngram.inputs import sources_of
 
 _PARAMETERS = ("delta", "discount", "alpha", "k")
@@ -172,7 +173,7 @@ def build(
     """Count the n-grams of a text and write a model of them."""
     options = _options(vocabulary, min_count, max_vocabulary, memory, temp_dir)
     if arpa is not None:
-        _check_output(arpa, corpus)
+        check_output(arpa, corpus)
     given = dict(zip(_PARAMETERS, (delta, discount, alpha, k), strict=True))
     _build(
         corpus,
@@ -203,15 +204,15 @@ def build(
 
 def _build(corpus: list[str], output: Path, as_json: bool, **options: Any) -> None:
     corpus = [str(file) for file in sources_of(corpus)]
-    _check_output(output, corpus)
+    check_output(output, corpus)
     if options.get("counts"):
-        _check_output(options["counts"], corpus)
+        check_output(options["counts"], corpus)
     arpa = options.pop("arpa", None)
     with progress() as report:
         found = ngram.build(corpus, output, progress=report, **options)
     if arpa is not None and isinstance(found, ngram.Model):
         ngram.save_arpa(found, arpa)
-    _print_facts(_facts(found, output), as_json)
+    print_facts(facts_of(found, output), as_json)
 
 
 def _options(

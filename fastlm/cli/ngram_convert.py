@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from fastlm import ngram
-from fastlm.cli.ngram import AsJson, _check_output, _facts, _print_facts
+from fastlm.cli.ngram import AsJson
 from fastlm.cli.ngram_build import Output, Threads, _thresholds
 from fastlm.cli.ngram_console import load_model, note
+from fastlm.cli.ngram_files import check_output, facts_of, print_facts
 
 _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 _COUNTS = (".tsv", ".txt")
@@ -36,7 +37,7 @@ def convert(
 
     What ends with .arpa is an ARPA file, what ends with .tsv or .txt has counts as lines; also .arpa.gz, .tsv.zst, ...
     """
-    _check_output(output, [str(model)])
+    check_output(output, [str(model)])
     to_arpa, to_lines, from_lines = _is_arpa(output), _has_suffix(output, _COUNTS), _has_suffix(model, _COUNTS)
     if (bits or compact) and (to_arpa or to_lines or from_lines):
         raise typer.BadParameter("--bits and --compact are for a model as --output")
@@ -49,11 +50,11 @@ def convert(
     elif from_lines:
         table = ngram.read_counts(model)
         table.save(output)
-        _print_facts(_facts(table, output), as_json)
+        print_facts(facts_of(table, output), as_json)
     else:
         found = _model(model, bits, compact)
         found.save(output)
-        _print_facts(_facts(found, output), as_json)
+        print_facts(facts_of(found, output), as_json)
 
 
 def _model(path: Path, bits: int, compact: bool) -> ngram.Model:
@@ -91,13 +92,13 @@ def prune(
     """Leave out n-grams: of a model by entropy, of a table by count."""
     if (threshold is None) == (counts is None):
         raise typer.BadParameter("expected --threshold, for a model, or --counts, for a table")
-    _check_output(output, [str(model)])
+    check_output(output, [str(model)])
     if threshold is not None:
         found: ngram.Model | ngram.Table = load_any(model).prune(threshold)
     else:
         found = _load_table(model).prune(_thresholds(counts))
     found.save(output)
-    _print_facts(_facts(found, output), as_json)
+    print_facts(facts_of(found, output), as_json)
 
 
 def merge(
@@ -107,10 +108,10 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Add the counts of tables."""
-    _check_output(output, [str(table) for table in tables])
+    check_output(output, [str(table) for table in tables])
     found = ngram.merge(tables, threads=threads)
     found.save(output)
-    _print_facts(_facts(found, output), as_json)
+    print_facts(facts_of(found, output), as_json)
 
 
 def mix(
@@ -125,7 +126,7 @@ def mix(
     as_json: AsJson = False,
 ) -> None:
     """Interpolate models linearly, and write one model."""
-    _check_output(output, [str(model) for model in models])
+    check_output(output, [str(model) for model in models])
     try:
         numbers = None if weights is None else [float(weight) for weight in weights.replace(",", " ").split()]
     except ValueError:
@@ -136,7 +137,7 @@ def mix(
     found = mixture.merge()
     found.save(output)
     note("weights " + " ".join(f"{weight:.4g}" for weight in mixture.weights))
-    _print_facts(_facts(found, output), as_json)
+    print_facts(facts_of(found, output), as_json)
 
 
 def load_any(path: Path) -> ngram.Model:

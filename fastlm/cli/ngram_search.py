@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from fastlm import ngram
-from fastlm.cli.ngram import AsJson, Errors, Utf8Errors, _check_output, _facts, _print_facts
+from fastlm.cli.ngram import AsJson, Errors, Utf8Errors
 from fastlm.cli.ngram_build import Column, Lower, Output, Threads, Tokenizer
 from fastlm.cli.ngram_console import lines_of, print_json, progress
+from fastlm.cli.ngram_files import check_output, facts_of, print_facts
 from fastlm.ngram.inputs import sources_of
 from fastlm.ngram.occurrences import Occurrence
 
@@ -46,7 +47,7 @@ def index(
 ) -> None:
     """Index texts, to look up n-grams of any length in them with fastlm ngram search."""
     corpus = [str(file) for file in sources_of(corpus)]
-    _check_output(output, corpus)
+    check_output(output, corpus)
     with progress() as report:
         found = ngram.index(
             corpus,
@@ -59,7 +60,7 @@ def index(
             progress=report,
         )
         found.save(output)
-    _print_facts(_facts(found, output), as_json)
+    print_facts(facts_of(found, output), as_json)
 
 
 def search(
