@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "../core/host_device.h"
 #include "simd.h"
 
 #ifdef __AVX512F__
@@ -30,7 +31,7 @@ void for_vectors(int64_t count, Team& team, const F& f) {
 
 // stdx::sqrt, about which GCC 12 warns for AVX-512, in its own header.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> root(Vec<T> v) {
+FASTLM_INLINE Vec<T> root(Vec<T> v) {
 #ifdef __AVX512F__
   if constexpr (sizeof(T) == 4)
     return std::bit_cast<Vec<T>>(_mm512_maskz_sqrt_ps(0xFFFF, std::bit_cast<__m512>(v)));
