@@ -31,6 +31,7 @@ Texts = Annotated[
     list[str] | None,
     typer.Argument(help="Files, a line a sentence; - is standard input, as is none without --train and --test."),
 ]
+Valid = Annotated[Path | None, typer.Option(help="Another: by it the best pass is taken.", show_default=False)]
 Hidden = Annotated[int, typer.Option(min=1, help="Hidden units of each direction.")]
 Layers = Annotated[int, typer.Option(min=1, help="Layers.")]
 Cell = Annotated[str, typer.Option(help="rnn_tanh, rnn_relu, lstm, gru or indrnn.")]
@@ -50,9 +51,7 @@ def classify(
         Path | None,
         typer.Option(help="A .csv or .tsv of labels and texts: makes the model.", show_default=False),
     ] = None,
-    valid: Annotated[
-        Path | None, typer.Option(help="Another: by it the best pass is taken.", show_default=False)
-    ] = None,
+    valid: Valid = None,
     test: Annotated[Path | None, typer.Option(help="Another: how many are right.", show_default=False)] = None,
     label_column: Annotated[
         str | None, typer.Option(help="Default: label, or the first column.", show_default=False)
@@ -91,7 +90,7 @@ def classify(
         made = lm.SentenceClassifier(
             len(vocabulary), len(labels), hidden, dropout=dropout, num_layers=layers, cell=cell, pool=pool.value
         )
-        coded = [(vocabulary.ids_of(" ".join(words)), labels.index(label)) for words, label in examples]
+        coded = _coded_labels(examples, vocabulary, labels, train)
         others = None if valid is None else _coded_labels(read(valid), vocabulary, labels, valid)
         options = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
         _fit(made, coded, others, options, lambda: lm.save(made, vocabulary, model, {"labels": labels, "lower": lower}))
@@ -119,9 +118,7 @@ def tag(
         Path | None,
         typer.Option(help="A file of CoNLL or Universal Dependencies: makes the model.", show_default=False),
     ] = None,
-    valid: Annotated[
-        Path | None, typer.Option(help="Another: by it the best pass is taken.", show_default=False)
-    ] = None,
+    valid: Valid = None,
     test: Annotated[Path | None, typer.Option(help="Another: how many words are right.", show_default=False)] = None,
     word_column: Annotated[
         int | None, typer.Option(min=1, help="Default: the second of ten, else the first.", show_default=False)

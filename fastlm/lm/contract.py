@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fastlm.lm._loss import linear_cross_entropy
 from fastlm.lm.config import Configured
+from fastlm.ops import linear_cross_entropy
 
 _AT_ONCE = 1 << 22
 
