@@ -52,7 +52,7 @@ void BatchScorer::unigrams(std::span<const Word> words, uint8_t* order) {
     order[i] = 1, p_[i] = model_->unigram(words[i]);
     if (!inner) continue;
     const Level::Entry entry = level.entry_without_count(words[i]);
-    longer_[i + 1] = {entry.children.begin, entry.children.end, entry.context};
+    longer_[i + 1] = {entry.children, entry.context};
   }
 }
 
@@ -62,7 +62,7 @@ void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* be
   const WordIndex& index = level.index();
   const float absent = model_->absent();
   const bool scales = mixes_ || model_->interpolates();
-  const auto ask = [&](size_t i) { level.prefetch(Range{shorter_[i].begin, shorter_[i].end}); };
+  const auto ask = [&](size_t i) { level.prefetch(shorter_[i].range); };
   for (size_t i = 0; i < std::min(kAhead, words.size()); i++) ask(i);
   Search* wanted = searches_.data();
   Probe* probe = probes_.data();
@@ -75,7 +75,7 @@ void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* be
       p_[i] *= absent;
       continue;
     }
-    const Range range{context.begin, context.end};
+    const Range range = context.range;
     const StoredWeights weights = model_->weights(n - 1, context.number, range);
     if (!mixes_ && (before[i] == n - 1 || n == model_->order())) known_[i] = weights.unseen;
     if (scales) p_[i] *= weights.unseen;
@@ -163,7 +163,7 @@ void BatchScorer::found(const Level& level, int n, const Search& search, uint64_
   uint64_t count;
   if constexpr (kInner) {
     const Level::Entry entry = level.entry(node);
-    longer_[search.i + 1] = {entry.children.begin, entry.children.end, entry.context};
+    longer_[search.i + 1] = {entry.children, entry.context};
     count = entry.count;
   } else {
     count = level.count(node);

@@ -30,7 +30,7 @@ class BatchScorer {
   // What an n-gram is worth as a context of the next word.
   struct Context {
     static constexpr uint64_t kAbsent = ~uint64_t(0) - 1;  // it does not occur
-    uint64_t begin = 0, end = 0;
+    Range range;
     uint64_t number = kAbsent;
   };
   struct Search {
