@@ -16,11 +16,12 @@ from fastlm.ngram.counting import count, count_sentences
 from fastlm.ngram.decoding import State
 from fastlm.ngram.exports import read_counts
 from fastlm.ngram.files import load
+from fastlm.ngram.indexing import index, index_documents
 from fastlm.ngram.mixing import Mixture, mix
 from fastlm.ngram.model import Model
 from fastlm.ngram.occurrences import Contamination
 from fastlm.ngram.results import Evaluation, TokenScores, WordScore
-from fastlm.ngram.search import SuffixIndex, index, index_documents
+from fastlm.ngram.search import SuffixIndex
 from fastlm.ngram.table import Table
 from fastlm.ngram.tokenization import Tokenization
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -11,112 +11,21 @@ from numpy.typing import NDArray
 
 from fastlm import _ngram as engine
 from fastlm.ngram._engine import BEGIN, END, Words, integer
-from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
+from fastlm.ngram.inputs import Format, Texts, read_sources
 from fastlm.ngram.occurrences import Contamination, FoundDocument, LongestMatch, MatchedSpan, Occurrence
-from fastlm.ngram.tokenization import WHITESPACE, Tokenization, Tokenizer
-
-
-def index(
-    texts: Texts,
-    *,
-    documents: str = "file",
-    tokenizer: Tokenizer | Tokenization = WHITESPACE,
-    lower: bool = False,
-    column: str | None = None,
-    errors: str = "strict",
-    threads: int = 0,
-    progress: Callable[[int], object] | None = None,
-) -> SuffixIndex:
-    r"""Makes an index of texts, in which n-grams of any length can be looked up.
-
-    No word is left out. An n-gram lies in one document: it goes on over the ends of lines, unless each line is a
-    document.
-
-    Args:
-        texts: as for :func:`fastlm.ngram.count`.
-        documents: what a document is: each ``"file"``, each ``"line"``, or what stands between two empty lines:
-            ``"blank-line"``.
-        tokenizer: what the words are, see :func:`fastlm.ngram.count`; what is looked up is taken apart in the same way.
-        lower: put the text into lower case.
-        column: of Parquet, Arrow and JSON Lines, see :func:`fastlm.ngram.count`. A file is one document with all its
-            rows, unless each line is one.
-        errors: what is done about invalid UTF-8: ``"strict"`` raises, ``"replace"`` puts U+FFFD in its place,
-            ``"ignore"`` leaves it out.
-        threads: 0: one for each processor. The index is the same for any number.
-        progress: called with the number of tokens so far, while the text is read.
-
-    Returns:
-        The index, in memory: about 7 bytes a word, and twice that while it is made.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: an argument has no such value; the texts have no word; a text is not one (a byte 0, invalid UTF-8,
-            ``<s>`` or ``</s>`` as a word; the message has file and line); compressed data is damaged.
-        TypeError: an input is of another type.
-        ModuleNotFoundError: a package that reads the file, or tokenises it, is not there.
-
-    Example:
-        >>> import io
-        >>> found = index(io.BytesIO(b"the cat sat on\nthe mat\n\na dog sat on the mat\n"), documents="blank-line")
-        >>> found.count("sat on the mat"), found.document_count
-        (2, 2)
-    """
-    tokenization = tokenizer if isinstance(tokenizer, Tokenization) else Tokenization(tokenizer, lower=lower)
-    indexer = engine.Indexer(documents=documents, errors=errors, threads=integer("threads", threads, 0, 1024))
-    report = (lambda: None) if progress is None else (lambda: progress(indexer.tokens))
-    read_sources(indexer, texts, report, Format(tokenization, errors, column))
-    found = indexer.finish()
-    found.tokenization = tokenization.to_json()
-    return SuffixIndex(found, tokenization)
-
-
-def index_documents(
-    documents: Iterable[Words],
-    *,
-    tokenizer: Tokenizer | Tokenization = WHITESPACE,
-    lower: bool = False,
-    errors: str = "strict",
-    threads: int = 0,
-    progress: Callable[[int], object] | None = None,
-) -> SuffixIndex:
-    """Makes an index of documents in memory.
-
-    Args:
-        documents: each a str, to be tokenised, or a list of tokens. A document's line in the index is its number.
-        tokenizer: see :func:`index`.
-        lower: see :func:`index`.
-        errors: see :func:`index`; here for surrogates, which UTF-8 does not have.
-        threads: see :func:`index`.
-        progress: see :func:`index`.
-
-    Raises:
-        TypeError: a document is neither.
-        ValueError: as :func:`index`; the line in the message is the number of the document.
-
-    Example:
-        >>> index_documents(["the cat sat", ["the", "cat", "ran"]]).count("the cat")
-        2
-    """
-    return index(
-        Sentences(documents),
-        documents="line",
-        tokenizer=tokenizer,
-        lower=lower,
-        errors=errors,
-        threads=threads,
-        progress=progress,
-    )
+from fastlm.ngram.tokenization import Tokenization
 
 
 class SuffixIndex:
-    """Every n-gram of some texts, of any length; :func:`index` makes one.
+    """Every n-gram of some texts, of any length; :func:`fastlm.ngram.index` makes one.
 
     An n-gram is written as text, or as a sequence of words. ``</s>`` may stand behind the last word of a sequence, or
     of words that stand between white space: the end of a document.
 
     Liu et al., "Infini-gram: Scaling Unbounded n-gram Language Models to a Trillion Tokens" (2024).
 
-    >>> found = index_documents(["the cat sat on the mat", "a dog sat on the mat", "the cat ran"])
+    >>> from fastlm import ngram
+    >>> found = ngram.index_documents(["the cat sat on the mat", "a dog sat on the mat", "the cat ran"])
     >>> found.count("sat on the mat"), found.count("the cat sat on the mat </s>"), "the dog" in found
     (2, 1, False)
     >>> found.longest_match("my dog sat on the")
@@ -167,7 +76,8 @@ class SuffixIndex:
             ValueError: as :meth:`count`.
 
         Example:
-            >>> index_documents(["a b a b"]).counts(["a b", "b a", "b b"])
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b a b"]).counts(["a b", "b a", "b b"])
             [2, 1, 0]
         """
         return self._index.counts([self._ngram(ngram) for ngram in ngrams]).tolist()
@@ -191,7 +101,8 @@ class SuffixIndex:
             ValueError: the context has ``<s>`` or ``</s>``.
 
         Example:
-            >>> index_documents(["a b c", "b c d"]).longest_match("x y b c")
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b c", "b c d"]).longest_match("x y b c")
             LongestMatch(text='b c', length=2, count=2)
         """
         words = self._context(context)
@@ -208,7 +119,8 @@ class SuffixIndex:
             ValueError: the context has ``<s>`` or ``</s>``.
 
         Example:
-            >>> index_documents(["a b c d", "a b d", "b d"]).continuations("a b")
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b c d", "a b d", "b d"]).continuations("a b")
             [('c', 1), ('d', 1)]
         """
         words, counts = self._index.followers(self._context(context))
@@ -228,7 +140,8 @@ class SuffixIndex:
             ValueError: the context has ``<s>`` or ``</s>``; ``k`` is negative.
 
         Example:
-            >>> index_documents(["a b c", "a b c", "a b d"]).next("zz b", k=1)
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b c", "a b c", "a b d"]).next("zz b", k=1)
             [('c', 0.666...)]
         """
         words, k = self._context(context), integer("k", k, 0, 2**63)
@@ -249,7 +162,8 @@ class SuffixIndex:
             ValueError: ``word`` is not one word; the context has ``<s>`` or ``</s>``.
 
         Example:
-            >>> index_documents(["a b c", "a b d"]).probability("c", "a b")
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b c", "a b d"]).probability("c", "a b")
             0.5
         """
         asked, words = self._ngram(word), self._context(context)
@@ -269,7 +183,8 @@ class SuffixIndex:
             ValueError: as :meth:`count`; ``limit`` is negative.
 
         Example:
-            >>> [found.around(1) for found in index_documents(["a b", "x b c"]).occurrences("b")]
+            >>> from fastlm import ngram
+            >>> [found.around(1) for found in ngram.index_documents(["a b", "x b c"]).occurrences("b")]
             ['a [b]', 'x [b] c']
         """
         words = self._ngram(ngram)
@@ -288,7 +203,8 @@ class SuffixIndex:
             ValueError: as :meth:`count`; ``limit`` is negative.
 
         Example:
-            >>> for found in index_documents(["a b a", "x", "b a"]).documents("a"):
+            >>> from fastlm import ngram
+            >>> for found in ngram.index_documents(["a b a", "x", "b a"]).documents("a"):
             ...     print(found.document, found.count, found.first.around())
             0 2 [a] b a
             2 1 b [a]
@@ -305,7 +221,8 @@ class SuffixIndex:
             ValueError: there is no such document.
 
         Example:
-            >>> index_documents(["a b", "c"]).document(0)
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b", "c"]).document(0)
             'a b'
         """
         begin, end = self._index.document(integer("number", number, 0, self.document_count - 1))
@@ -316,7 +233,7 @@ class SuffixIndex:
 
         Args:
             text: words between ASCII white space.
-            errors: see :func:`index`.
+            errors: see :func:`fastlm.ngram.index`.
             threads: 0: one for each processor.
 
         Returns:
@@ -326,7 +243,8 @@ class SuffixIndex:
             ValueError: as :meth:`contamination`.
 
         Example:
-            >>> index_documents(["a b c", "c d"]).match_lengths("b c d x").tolist()
+            >>> from fastlm import ngram
+            >>> ngram.index_documents(["a b c", "c d"]).match_lengths("b c d x").tolist()
             [2, 2, 1, 0]
         """
         return self._matcher_of(text, errors).lengths(integer("threads", threads, 0, 1024))
@@ -345,20 +263,21 @@ class SuffixIndex:
         A match goes on over the ends of lines of the text, as in an index whose documents are files.
 
         Args:
-            texts: as for :func:`index`: files, not words.
+            texts: as for :func:`fastlm.ngram.index`: files, not words.
             min_length: words of the shortest match that counts.
-            column: of Parquet, Arrow and JSON Lines, see :func:`index`.
-            errors: what is done about invalid UTF-8 in the text, see :func:`index`.
+            column: of Parquet, Arrow and JSON Lines, see :func:`fastlm.ngram.index`.
+            errors: what is done about invalid UTF-8 in the text, see :func:`fastlm.ngram.index`.
             threads: 0: one for each processor.
 
         Raises:
             OSError: a file cannot be read.
-            ValueError: ``min_length`` is less than 1; what :func:`index` refuses of a text.
+            ValueError: ``min_length`` is less than 1; what :func:`fastlm.ngram.index` refuses of a text.
 
         Example:
             >>> import io
             >>> test = io.BytesIO(b"he said that\nthe cat sat on the mat today\n")
-            >>> report = index_documents(["the cat sat on the mat"]).contamination(test, min_length=5)
+            >>> from fastlm import ngram
+            >>> report = ngram.index_documents(["the cat sat on the mat"]).contamination(test, min_length=5)
             >>> report.coverage
             0.6
             >>> [(span.line, span.text, span.example.document) for span in report.spans]
