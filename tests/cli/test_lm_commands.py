@@ -1,49 +1,24 @@
 """fastlm lm, as a user runs it: trains, goes on, measures, tags, classifies, and says what is wrong in one line."""
 
 import csv
-import io
 import json
 import math
 import os
 import signal
-import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from fastlm import lm, ngram
-from fastlm.cli import lm_sentences, main
+from fastlm.cli import lm_sentences
+from tests.cli import command
 
+run, succeed = partial(command.run, "lm"), partial(command.succeed, "lm")
 LINES = ["the cat sat on the mat", "the dog sat on the cat", "the dog ran"] * 20
 SMALL = ("--hidden", "8", "--layers", "1", "--batch-size", "4", "--epochs", "2", "--threads", "1")
 LABELLED = "label,text\n" + 'good,"fine, a fine film"\nbad,"dull, a dull film"\n' * 12
 TAGGED = "# text = the cat sat\n1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n2\tcat\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n" * 12
-
-
-def run(*arguments, input=""):
-    """The command's result, in this process: a new one would import torch each time."""
-    streams = {
-        "stdin": io.TextIOWrapper(io.BytesIO(input.encode())),
-        "stdout": io.TextIOWrapper(io.BytesIO(), encoding="utf-8"),
-        "stderr": io.TextIOWrapper(io.BytesIO(), encoding="utf-8"),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["fastlm", "lm", *map(str, arguments)])
-        for name, stream in streams.items():
-            patch.setattr(sys, name, stream)
-        with pytest.raises(SystemExit) as end:
-            main()
-    written = []
-    for name in ("stdout", "stderr"):
-        streams[name].flush()
-        written.append(streams[name].buffer.getvalue().decode())
-    return subprocess.CompletedProcess(arguments, end.value.code, *written)
-
-
-def succeed(*arguments, **options):
-    result = run(*arguments, **options)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

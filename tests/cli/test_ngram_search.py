@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fastlm import ngram
-from tests.cli.test_ngram import run, succeed
+from tests.cli.ngram_command import run, succeed
 
 TEXT = "the cat sat on\nthe mat\n\na dog sat on the mat\n"
 
