@@ -8,22 +8,6 @@
 
 namespace fastlm {
 
-// T is what the tensor's dtype is dispatched to: one that torch need not know.
-template <class T>
-const T* data(const Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-
-template <class T>
-const T* data(const std::optional<Tensor>& tensor) {
-  return tensor ? data<T>(*tensor) : nullptr;
-}
-
-template <class T>
-T* mutable_data(const Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
-
 // Direction d of a state each, [D, batch, width]. No tensors: the pointers stay null.
 template <class Pointer>
 void fill_states(Pointer (&pointers)[kMaxStates], const Layer& layer, int64_t d, const Tensors& states) {

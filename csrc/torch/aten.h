@@ -54,6 +54,7 @@ Result call_aten(const char* name, const char* overload, const Argument&... argu
 }
 
 inline Tensor mm(const Tensor& a, const Tensor& b) { return call_aten("aten::mm", "", a, b); }
+inline void mm_to(const Tensor& to, const Tensor& a, const Tensor& b) { call_aten("aten::mm", "out", a, b, to); }
 inline Tensor multiply(const Tensor& a, const Tensor& b) { return call_aten("aten::mul", "Tensor", a, b); }
 // The stable ABI has no add, but a subtract with a factor.
 inline Tensor add(const Tensor& a, const Tensor& b) { return torch::stable::subtract(a, b, -1.0); }
@@ -62,6 +63,22 @@ inline Tensor transposed(const Tensor& matrix) { return torch::stable::transpose
 inline Tensor concatenate(const Tensors& parts) { return call_aten("aten::cat", "", parts, int64_t(0)); }
 inline Tensor sum_rows(const Tensor& tensor) {
   return torch::stable::sum(tensor, std::vector<int64_t>{0}, false, std::nullopt);
+}
+
+// T is what the tensor's dtype is dispatched to: one that torch need not know.
+template <class T>
+const T* data(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <class T>
+const T* data(const std::optional<Tensor>& tensor) {
+  return tensor ? data<T>(*tensor) : nullptr;
+}
+
+template <class T>
+T* mutable_data(const Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
 }
 
 // Calls function(T()) with the C++ type of a float32 or float64 tensor.

@@ -4,26 +4,13 @@
 // others as soon as a tensor is gone, and a later use waits for ours.
 #pragma once
 
-#include <type_traits>
-
-#include "../cuda/half_types.h"
 #include "../cuda/rnn.h"
 #include "../cuda/upload.h"
 #include "arguments.h"
 #include "gate_gradients.h"
+#include "gpu_number.h"
 
 namespace fastlm {
-
-// Calls function(std::type_identity<T>()) with the number type of a tensor.
-template <class Function>
-void with_number(const char* op, ScalarType type, Function&& function) {
-  if (type == ScalarType::Float) return function(std::type_identity<float>());
-  if (type == ScalarType::Double) return function(std::type_identity<double>());
-  if (type == ScalarType::Half) return function(std::type_identity<__half>());
-  check(type == ScalarType::BFloat16, op, ": expected float32, float64, float16 or bfloat16, got ",
-        torch::headeronly::toString(type));
-  function(std::type_identity<__nv_bfloat16>());
-}
 
 // Device(tensor) makes the tensor's device current; stream() is the one to enqueue on.
 template <class Device>
