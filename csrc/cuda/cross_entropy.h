@@ -14,12 +14,14 @@
 
 namespace fastlm::cuda {
 
-// H = hidden, V = classes. The rows whose logits there are at a time: a power of two. Each such chunk goes through the
-// gradient of the weight [V, H] once, so that few chunks are better than many; and their logits take no more memory
-// than the input, or 256 MiB where that is more.
-constexpr int64_t cross_entropy_rows(int64_t rows, int64_t hidden, int64_t classes, int64_t number_bytes) {
-  const int64_t bytes = std::max(rows * hidden * number_bytes, int64_t{256} << 20);
-  const int64_t fit = bytes / (number_bytes * std::max<int64_t>(1, classes));
+inline constexpr int64_t kLogitBytes = 256 << 20;
+
+// H = hidden, V = classes. The rows whose logits there are at a time: a power of two. Their logits take no more memory
+// than the input, or `least` bytes where that is more; each such chunk goes through the gradient of the weight [V, H]
+// once, so that few chunks are better than many.
+constexpr int64_t cross_entropy_rows(int64_t rows, int64_t hidden, int64_t classes, int64_t number_bytes,
+                                     int64_t least = kLogitBytes) {
+  const int64_t fit = std::max(rows * hidden * number_bytes, least) / (number_bytes * std::max<int64_t>(1, classes));
   const uint64_t most = std::bit_floor(uint64_t(std::max<int64_t>(1, fit)));
   return int64_t(std::min(most, std::bit_ceil(uint64_t(std::max<int64_t>(1, rows)))));
 }

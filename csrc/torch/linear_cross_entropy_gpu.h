@@ -2,7 +2,8 @@
 // kernels put the gradients of a chunk's logits in their place (Hsu et al. 2024). Device as in rnn_layer_gpu.h.
 //
 // What all gradients are multiplied with, 1 / rows for a mean, is known on the device alone; it comes last, so that
-// 16-bit gradients of logits are not too small for their type.
+// 16-bit gradients of logits are not too small for their type. kBytes: see cross_entropy_rows; tests have smaller
+// chunks.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 
 namespace fastlm {
 
-template <class T, class Device>
+template <class T, class Device, int64_t kBytes>
 class OutputLayerPass {
   using C = cuda::Computed<T>;
   static constexpr bool kNarrow = !std::is_same_v<T, C>;
@@ -30,7 +31,7 @@ class OutputLayerPass {
 
   std::pair<Tensor, Tensor> run() {
     const int64_t N = layer_.rows(), H = layer_.input.size(1), V = layer_.classes();
-    const int64_t most = cuda::cross_entropy_rows(N, H, V, sizeof(T));
+    const int64_t most = cuda::cross_entropy_rows(N, H, V, sizeof(T), kBytes);
     for (int64_t first = 0; first < N; first += most) add_rows(first, std::min(most, N - first));
     std::optional<Tensor> factor, loss;
     if (layer_.reduced()) {
@@ -134,12 +135,12 @@ class OutputLayerPass {
   std::optional<Tensor> weight_sums_, bias_sums_;  // [V, H], which may be the gradient itself, and [V]
 };
 
-template <class Device>
+template <class Device, int64_t kBytes = cuda::kLogitBytes>
 struct GpuLinearCrossEntropy {
   static std::pair<Tensor, Tensor> run(const OutputLayer& layer, const Tensor* grad, OutputGradients& gradients) {
     std::pair<Tensor, Tensor> losses;
     with_number("linear_cross_entropy", layer.input.scalar_type(), [&]<class T>(std::type_identity<T>) {
-      losses = OutputLayerPass<T, Device>(layer, grad, gradients).run();
+      losses = OutputLayerPass<T, Device, kBytes>(layer, grad, gradients).run();
     });
     return losses;
   }
