@@ -46,6 +46,10 @@ def run(device: str) -> Iterator[Outcome]:
     for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
         x, seed = torch.linspace(-2, 2, 1001).to(device, dtype), torch.tensor(1234567890123, device=device)
         yield Outcome("dropout", dtype, device, _error(ops.dropout(x, seed, 0.3), reference.dropout(x, seed, 0.3)), 0.0)
+    for dtype, limit in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
+        forward, backward = _loss(dtype, device)
+        yield Outcome("linear_cross_entropy", dtype, device, forward, limit)
+        yield Outcome("linear_cross_entropy_backward", dtype, device, backward, limit)
 
 
 def _rnn(cell: str, dtype: torch.dtype, device: str) -> tuple[float, float]:
@@ -69,6 +73,22 @@ def _rnn(cell: str, dtype: torch.dtype, device: str) -> tuple[float, float]:
         results.append([output, *hn])
         gradients.append(torch.autograd.grad(results[-1], leaves, [torch.ones_like(y) for y in results[-1]]))
     return max(map(_error, *results)), max(map(_error, *gradients))
+
+
+def _loss(dtype: torch.dtype, device: str) -> tuple[float, float]:
+    generator = torch.Generator().manual_seed(1)
+    shapes = (70, 37), (501, 37), (501,)
+    input, weight, bias = leaves = [
+        torch.randn(shape, generator=generator, dtype=torch.float64).to(device, dtype).requires_grad_()
+        for shape in shapes
+    ]
+    target = torch.randint(501, (70,), generator=generator).to(device)
+    losses = [
+        ops.linear_cross_entropy(input, weight, target, bias, label_smoothing=0.1, z_loss=0.01),
+        reference.cross_entropy_of_linear(input, weight, target, bias, -100, 0.1, 0.01, "mean"),
+    ]
+    gradients = [torch.autograd.grad(loss, leaves) for loss in losses]
+    return _error(*losses), max(map(_error, *gradients))
 
 
 def _stream(cell: str, weights: torch.dtype) -> float:

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from fastlm import (
-    _library,  # noqa: F401  (loads the operators)
-    reference,
-)
+from fastlm import _library, reference
 
 _forward_op = torch.ops.fastlm.linear_cross_entropy.default
 _backward_op = torch.ops.fastlm.linear_cross_entropy_backward.default
+_DEVICES = ("cpu", "cuda") if _library.status.cuda == "loaded" else ("cpu",)  # that have kernels
 
 
 class _Options(NamedTuple):
@@ -38,11 +36,13 @@ def linear_cross_entropy(
 
     A drop-in for ``F.cross_entropy(F.linear(input, weight, bias), target)``: faster, and in memory for the logits of
     some hundred rows at a time. The gradients are computed along with the loss, while the logits are at hand, and
-    scaled in backward; with ``reduction="none"`` backward computes the logits anew. On other devices than the CPU it is
-    torch that computes it, with the logits.
+    scaled in backward; with ``reduction="none"`` backward computes the logits anew. On a GPU there are logits for as
+    many rows as fit 256 MiB, or the input's memory if that is more, and nothing waits for the device. On devices other
+    than these it is torch that computes it, with all logits.
 
     Args:
-        input: [..., H], the hidden states; float32, float64, or (computed in float32) float16 or bfloat16.
+        input: [..., H], the hidden states; float32, float64, or (computed in float32; on a GPU the logits are rounded)
+            float16 or bfloat16.
         weight: [V, H], a row for each class.
         target: [...] int64, a class in [0, V) each, or ``ignore_index``.
         bias: [V], or None.
@@ -56,8 +56,9 @@ def linear_cross_entropy(
         The loss: a number, or with ``reduction="none"`` one for each target, in the dtype of ``input``.
 
     Raises:
-        IndexError: a target is out of bounds.
-        RuntimeError: a shape, dtype or device does not fit, or the loss is differentiated twice on the CPU.
+        IndexError: a target is out of bounds, on the CPU. On a GPU, where nobody waits to see it, its loss and what it
+            adds to the gradients are NaN.
+        RuntimeError: a shape, dtype or device does not fit, or the loss is differentiated twice on the CPU or a GPU.
         ValueError: ``reduction`` is none of the three.
 
     Source: Grave et al. (2017) name the cost; the scheme is that of Hsu et al. (2024) and Wijmans et al. (2024).
@@ -91,10 +92,14 @@ def mean_and_rows(input: Tensor, weight: Tensor, target: Tensor, bias: Tensor | 
     >>> mean_and_rows(torch.zeros(2, 3), torch.eye(3), torch.tensor([0, 2]))
     (tensor(1.0986), tensor([1.0986, 1.0986]))
     """
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not input.is_cpu:
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or not _has_kernel(input):
         rows = linear_cross_entropy(input, weight, target, bias, reduction="none")
         return rows.mean(), rows
     return _losses(input, weight, target, bias, _Options(-100, 0.0, 0.0, "mean"))
+
+
+def _has_kernel(input: Tensor) -> bool:
+    return input.device.type in _DEVICES
 
 
 def _losses(
@@ -104,7 +109,7 @@ def _losses(
         dtype = torch.get_autocast_dtype(input.device.type)
         input, weight = input.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    if not input.is_cpu:  # there is no kernel yet: with the logits, by torch
+    if not _has_kernel(input):  # with the logits, by torch
         loss = reference.cross_entropy_of_linear(input, weight, target, bias, *options)
         return loss, loss
     grad = torch.is_grad_enabled()

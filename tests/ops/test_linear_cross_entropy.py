@@ -82,12 +82,13 @@ def test_equals_torch(sample, dtype, limit, device):
     pairs = zip(*(loss_and_gradients(f, tensors, options) for f in (ops.linear_cross_entropy, plain)), strict=True)
     for got, want in pairs:
         assert got.dtype == dtype
-        assert relative_error(got, want) < limit
+        assert relative_error(got, want) < (limit if device == "cpu" else 3 * limit)
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.bfloat16, 1e-2), (torch.float16, 2e-3)], ids=str)
-def test_16_bits_are_computed_in_float(dtype, limit):
-    tensors, options = Sample(rows=40, hidden=30, classes=200).make(dtype)
+def test_16_bits_are_computed_in_float(dtype, limit, device):
+    limit *= 1 if device == "cpu" else 4  # where the logits are rounded, too
+    tensors, options = Sample(rows=40, hidden=30, classes=200).make(dtype, device)
     wide = [t.float().detach().requires_grad_() if t.is_floating_point() else t for t in tensors]
     got, want = (loss_and_gradients(ops.linear_cross_entropy, t, options) for t in (tensors, wide))
     for a, b in zip(got, want, strict=True):
@@ -105,16 +106,16 @@ def test_any_size_equals_torch(rows, hidden, classes, ignored, reduction):
 
 
 @SMALL
-def test_opcheck(sample):
-    tensors, options = sample.make()
+def test_opcheck(sample, device):
+    tensors, options = sample.make(device=device)
     arguments = (*tensors, -100, options["label_smoothing"], options["z_loss"], options["reduction"], True, True, True)
     checks = torch.library.opcheck(torch.ops.fastlm.linear_cross_entropy.default, arguments)
     assert set(checks.values()) == {"SUCCESS"}
 
 
 @SMALL
-def test_checked_agrees(sample):
-    tensors, options = sample.make()
+def test_checked_agrees(sample, device):
+    tensors, options = sample.make(device=device)
     with fastlm.checked():
         loss_and_gradients(ops.linear_cross_entropy, tensors, options)
     arguments = (*tensors, -100, *options.values())
@@ -123,8 +124,8 @@ def test_checked_agrees(sample):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
-def test_compiled_without_a_graph_break(reduction):
-    tensors, options = replace(BASE, reduction=reduction).make()
+def test_compiled_without_a_graph_break(reduction, device):
+    tensors, options = replace(BASE, reduction=reduction).make(device=device)
     compiled = torch.compile(
         lambda *t: ops.linear_cross_entropy(*t, **options) * 2, backend="aot_eager", fullgraph=True
     )
@@ -133,8 +134,8 @@ def test_compiled_without_a_graph_break(reduction):
     assert all(relative_error(a, b) < 1e-13 for a, b in zip(got, want, strict=True))
 
 
-def test_only_what_is_wanted_has_a_gradient():
-    tensors, options = BASE.make()
+def test_only_what_is_wanted_has_a_gradient(device):
+    tensors, options = BASE.make(device=device)
     want = loss_and_gradients(plain, tensors, options)
     for i, name in ((0, "input"), (1, "weight"), (3, "bias")):
         some = [t if j in (i, 2) else t.detach() for j, t in enumerate(tensors)]
@@ -154,8 +155,8 @@ def test_a_batch_of_sequences_and_strides():
         torch.testing.assert_close(got, want.view(got.shape))
 
 
-def test_backward_through_a_retained_graph_twice():
-    tensors, options = BASE.make()
+def test_backward_through_a_retained_graph_twice(device):
+    tensors, options = BASE.make(device=device)
     loss = ops.linear_cross_entropy(*tensors, **options)
     leaves = [t for t in tensors if t.requires_grad]
     first = torch.autograd.grad(3 * loss, leaves, retain_graph=True)
@@ -163,15 +164,15 @@ def test_backward_through_a_retained_graph_twice():
     assert all(relative_error(a, b) < 1e-13 for a, b in zip(first, second, strict=True))
 
 
-def test_a_second_derivative_is_refused():
-    tensors, options = BASE.make()
+def test_a_second_derivative_is_refused(device):
+    tensors, options = BASE.make(device=device)
     loss = ops.linear_cross_entropy(*tensors, **options)
     with pytest.raises(RuntimeError, match="cannot be differentiated twice"):
         torch.autograd.grad(loss, tensors[0], create_graph=True)
 
 
-def test_all_targets_ignored_as_in_torch():
-    tensors, options = BASE.make()
+def test_all_targets_ignored_as_in_torch(device):
+    tensors, options = BASE.make(device=device)
     tensors[2].fill_(-100)
     loss, *gradients = loss_and_gradients(ops.linear_cross_entropy, tensors, options)
     assert loss.isnan()
@@ -179,8 +180,8 @@ def test_all_targets_ignored_as_in_torch():
     assert ops.linear_cross_entropy(*tensors, **options | {"reduction": "sum"}) == 0
 
 
-def test_no_rows():
-    tensors, options = Sample(rows=0).make()
+def test_no_rows(device):
+    tensors, options = Sample(rows=0).make(device=device)
     loss, d_input, d_weight, _ = loss_and_gradients(ops.linear_cross_entropy, tensors, options)
     assert loss.isnan()
     assert d_input.shape == (0, 5)
@@ -188,8 +189,8 @@ def test_no_rows():
 
 
 @pytest.mark.parametrize("extreme", [1e4, -1e4, torch.inf, -torch.inf, torch.nan])
-def test_extreme_logits_as_in_torch(extreme):
-    (x, weight, target, bias), options = Sample(classes=300).make(torch.float32)
+def test_extreme_logits_as_in_torch(extreme, device):
+    (x, weight, target, bias), options = Sample(classes=300).make(torch.float32, device)
     with torch.no_grad():
         bias[:140] = extreme
     target[:] = 200
