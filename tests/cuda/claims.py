@@ -33,6 +33,9 @@ CLAIMS = [
     Claim("", lacks="local"),
     Claim(r"^dropout_kernel<.*, true>", has="ldg16 stg16"),
     Claim(r"^dropout_kernel<.*, false>", lacks="ldg16 stg16"),  # their arrays need not be aligned
+    Claim(r"^cross_entropy_kernel<", has="ldg16 stg16 bar shfl", lacks="mma fence atomic acquire"),
+    Claim(r"^reduce_losses_kernel<", has="bar shfl", lacks="mma fence atomic acquire"),  # one block, in a fixed order
+    Claim(r"^(add_to_sums|multiply_by)_kernel<", lacks="bar shfl fence atomic"),
     # The grid's exchange, by counters and asynchronous copies, and from sm_90 on the cluster's: one kernel has both.
     Claim(r"^persistent_", has="bar shfl lds16 ldgsts acquire fence atomic", lacks="mma"),
     Claim(r"^persistent_", has="cluster_bar", least_architecture=90),
