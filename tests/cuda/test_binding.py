@@ -6,6 +6,7 @@ launcher and kernel of csrc/cuda, compiled by g++ and executed on the CPU.
 
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 from fastlm import ops, reference
 from tests.compare import FORWARD, GRADIENT, relative_error
+from tests.ops import test_linear_cross_entropy as losses
 from tests.ops.test_rnn import positional
 from tests.samples import RnnSample, option_samples, rnn_samples
 
@@ -136,3 +138,76 @@ def test_zoneout_keeps_the_same_units_as_on_the_cpu(simt):
     )
     # a unit that keeps its state has the very number of the step before
     assert relative_error(fast, slow) < 1e-12
+
+
+# The logits are 4 KiB at a time (tests/simt/binding.cc): one chunk of rows, or many.
+LOSSES = [
+    *losses.SAMPLES,
+    losses.Sample(rows=50, hidden=3, classes=2003, ignored=0.4, label_smoothing=0.1),
+    *(losses.replace(losses.SAMPLES[-1], reduction=reduction) for reduction in ("sum", "none")),
+    losses.Sample(rows=0),
+]
+RESULTS = ("loss", "losses", "d_input", "d_weight", "d_bias")
+LOSS_LIMITS = {torch.float32: 1e-5, torch.float64: 1e-12, torch.float16: 4e-3, torch.bfloat16: 3e-2}
+
+
+@pytest.mark.parametrize("dtype", LOSS_LIMITS, ids=str)
+@pytest.mark.parametrize("sample", LOSSES, ids=str)
+def test_the_loss_equals_the_reference(simt, sample, dtype):
+    tensors, options = sample.make(dtype)
+    with torch.no_grad():
+        tensors[1].mul_(sample.hidden**-0.5)
+    wide = [t.detach().double() if t is not None and t.is_floating_point() else t for t in tensors]
+    arguments = (-100, *options.values(), True, True, sample.bias)
+    got = simt.linear_cross_entropy(*(t if t is None else t.detach() for t in tensors), *arguments)
+    want = reference.linear_cross_entropy(*wide, *arguments)
+    grad = torch.linspace(0.5, 2, got[0].numel()).view_as(got[0]).to(dtype)
+    got += simt.linear_cross_entropy_backward(grad, *(t if t is None else t.detach() for t in tensors), *arguments)
+    want += reference.linear_cross_entropy_backward(grad.double(), *wide, *arguments)
+    for name, one, other in zip((*RESULTS, *RESULTS[2:]), got, want, strict=True):
+        assert one.dtype == dtype
+        if other is None:
+            assert one.numel() == 0, name
+        else:
+            torch.testing.assert_close(one.isnan(), other.isnan())
+            assert relative_error(one.double().nan_to_num(), other.nan_to_num()) < LOSS_LIMITS[dtype], name
+
+
+@pytest.fixture
+def on_simt(simt, monkeypatch):
+    """``ops.linear_cross_entropy`` by the GPU's operators."""
+    for name in ("_forward_op", "_backward_op"):
+        op = getattr(simt, f"linear_cross_entropy{name.removesuffix('_op').removeprefix('_forward')}").default
+        monkeypatch.setattr(sys.modules["fastlm.ops.linear_cross_entropy"], name, op)
+
+
+@pytest.mark.parametrize("sample", losses.SAMPLES, ids=str)
+def test_the_loss_and_its_gradients_equal_torch(on_simt, sample):
+    losses.test_equals_torch(sample, torch.float64, 1e-12, "cpu")
+
+
+@pytest.mark.parametrize("extreme", [1e4, -1e4, torch.inf, -torch.inf, torch.nan])
+def test_extreme_logits_as_in_torch(on_simt, extreme):
+    losses.test_extreme_logits_as_in_torch(extreme, "cpu")
+
+
+def test_all_targets_ignored_as_in_torch(on_simt):
+    losses.test_all_targets_ignored_as_in_torch("cpu")
+
+
+def test_a_target_out_of_bounds_gives_nan_and_its_neighbours_do_not_mind(on_simt):
+    tensors, options = losses.BASE.make()
+    tensors[2][3] = 11
+    loss, d_input, *gradients = losses.loss_and_gradients(ops.linear_cross_entropy, tensors, options)
+    assert loss.isnan()
+    assert torch.equal(d_input.isnan().all(1), tensors[2] == 11)
+    assert all(g.isnan().all() for g in gradients)
+
+
+def test_parts_of_tensors_that_begin_anywhere(simt):
+    (x, weight, target, bias), _ = losses.Sample(rows=9, classes=21).make(torch.float32)
+    with torch.no_grad():
+        arguments = -100, 0.0, 0.0, "sum", True, True, True
+        got = simt.linear_cross_entropy(x[1:, 1:], weight[1:, 1:], target[1:].clamp(max=19), bias[1:], *arguments)
+        whole = [t.clone() for t in (x[1:, 1:], weight[1:, 1:], target[1:].clamp(max=19), bias[1:])]
+        assert all(torch.equal(a, b) for a, b in zip(got, simt.linear_cross_entropy(*whole, *arguments), strict=True))
