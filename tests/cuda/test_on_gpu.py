@@ -8,6 +8,7 @@ import torch
 
 from fastlm import ops, reference
 from tests.compare import FORWARD, GRADIENT, relative_error
+from tests.ops import test_linear_cross_entropy as losses
 from tests.ops.test_rnn import as_function, flatten, gradients
 from tests.samples import RnnSample
 
@@ -98,3 +99,59 @@ def test_tensors_on_different_devices_are_refused():
         ops.rnn_layer(args[0], [h.cpu() for h in args[1]], *args[2:])
     with pytest.raises(RuntimeError, match="seed must be on the device of input"):
         ops.dropout(torch.ones(3, device="cuda"), torch.tensor(1), 0.5)
+
+
+LARGE_LOSS = losses.Sample(
+    rows=3000, hidden=64, classes=50257, ignored=0.1, label_smoothing=0.1
+)  # three chunks of rows
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_large_loss_equals_torch(reduction, dtype):
+    tensors, options = losses.replace(LARGE_LOSS, reduction=reduction).make(dtype, "cuda")
+    wide = [t.detach().double().requires_grad_() if t.is_floating_point() else t for t in tensors]
+    got, want = (
+        losses.loss_and_gradients(f, t, options) for f, t in ((ops.linear_cross_entropy, tensors), (losses.plain, wide))
+    )
+    for a, b in zip(got, want, strict=True):
+        assert relative_error(a.double(), b) < 10 * GRADIENT[dtype]
+
+
+def test_a_large_loss_has_the_same_bits_every_time_and_less_memory_than_its_logits():
+    tensors, options = LARGE_LOSS.make(torch.float32, "cuda")
+    first = losses.loss_and_gradients(ops.linear_cross_entropy, tensors, options)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    for _ in range(3):
+        again = losses.loss_and_gradients(ops.linear_cross_entropy, tensors, options)
+        assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert torch.cuda.max_memory_allocated() - before < LARGE_LOSS.rows * LARGE_LOSS.classes * 4
+
+
+def test_a_loss_waits_for_nothing_and_goes_into_a_graph():
+    tensors, options = LARGE_LOSS.make(torch.float32, "cuda")
+    ops.linear_cross_entropy(*tensors, **options).backward()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        ops.linear_cross_entropy(*tensors, **options).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    with torch.no_grad():
+        ops.linear_cross_entropy(*tensors, **options)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            loss = ops.linear_cross_entropy(*tensors, **options)
+        tensors[2].fill_(5)
+        graph.replay()
+        assert torch.equal(loss, ops.linear_cross_entropy(*tensors, **options))
+
+
+@pytest.mark.parametrize("target", [11, -1, 1 << 62])
+def test_a_target_out_of_bounds_gives_nan(target):
+    tensors, options = losses.BASE.make(device="cuda")
+    tensors[2][3] = target
+    loss, d_input, *gradients = losses.loss_and_gradients(ops.linear_cross_entropy, tensors, options)
+    assert loss.isnan()
+    assert torch.equal(d_input.isnan().all(1), tensors[2] == target)
+    assert all(g.isnan().all() for g in gradients)
