@@ -15,6 +15,7 @@
 namespace fastlm::cuda {
 
 inline constexpr int64_t kLogitBytes = 256 << 20;
+inline constexpr int64_t kMostLogitRows = 8192;  // whose sum, of hidden states up to 8, is a __half
 
 // H = hidden, V = classes. The rows whose logits there are at a time: a power of two. Their logits take no more memory
 // than the input, or `least` bytes where that is more; each such chunk goes through the gradient of the weight [V, H]
@@ -22,7 +23,7 @@ inline constexpr int64_t kLogitBytes = 256 << 20;
 constexpr int64_t cross_entropy_rows(int64_t rows, int64_t hidden, int64_t classes, int64_t number_bytes,
                                      int64_t least = kLogitBytes) {
   const int64_t fit = std::max(rows * hidden * number_bytes, least) / (number_bytes * std::max<int64_t>(1, classes));
-  const uint64_t most = std::bit_floor(uint64_t(std::max<int64_t>(1, fit)));
+  const uint64_t most = std::bit_floor(uint64_t(std::clamp<int64_t>(fit, 1, kMostLogitRows)));
   return int64_t(std::min(most, std::bit_ceil(uint64_t(std::max<int64_t>(1, rows)))));
 }
 

@@ -127,6 +127,7 @@ TEST(CrossEntropyRows, AreAPowerOfTwoWhoseLogitsFit) {
   EXPECT_EQ(rows(8192, 1024, 50257, 4), 1024);                              // 256 MiB
   EXPECT_EQ(rows(8192, 1024, 50257, 2), 2048);
   EXPECT_EQ(rows(20, 1024, 50257, 4), 32);  // no more than there are
+  EXPECT_EQ(rows(1 << 20, 16, 10, 2), cuda::kMostLogitRows);
   EXPECT_EQ(rows(1, 1, 1, 8), 1);
   EXPECT_EQ(rows(0, 0, 0, 8), 1);
   EXPECT_EQ(rows(100, 1, int64_t{1} << 40, 4), 1);
