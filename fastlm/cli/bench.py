@@ -11,7 +11,7 @@ import typer
 def bench(
     suites: Annotated[
         list[str] | None,
-        typer.Argument(help="rnn, rnn_options, memory, dropout, loss, optim, generation, ngram; all by default."),
+        typer.Argument(help="rnn, rnn_options, memory, dropout, loss, optim, step, generation, ngram; all by default."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="torch's threads; 1 is timed in CPU seconds, 0 means all.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="A few shapes: all suites in two minutes.")] = False,

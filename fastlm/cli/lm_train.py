@@ -96,6 +96,12 @@ def train(
     tied: Annotated[
         bool | None, typer.Option("--tied/--untied", help="Output weights are the embedding's.", show_default=False)
     ] = None,
+    cutoffs: Annotated[
+        str | None,
+        typer.Option(
+            help="An adaptive softmax; its clusters of rarer words begin here, such as 2000,10000.", show_default=False
+        ),
+    ] = None,
     dropout: Annotated[
         float | None, typer.Option(help="On input, output and between layers.", show_default=False)
     ] = None,
@@ -191,9 +197,9 @@ def train(
     where = _device(device)
     given = {
         "cell": cell, "hidden_size": hidden, "num_layers": layers, "embedding_size": embedding, "tied": tied,
-        "dropout": dropout, "locked": locked, "embedding_dropout": embedding_dropout, "weight_dropout": weight_dropout,
-        "recurrent_dropout": recurrent_dropout, "init": init, "init_scale": init_scale, "orthogonal": orthogonal,
-        "forget_bias": forget_bias, "window": window,
+        "cutoffs": _numbers(cutoffs), "dropout": dropout, "locked": locked, "embedding_dropout": embedding_dropout,
+        "weight_dropout": weight_dropout, "recurrent_dropout": recurrent_dropout, "init": init,
+        "init_scale": init_scale, "orthogonal": orthogonal, "forget_bias": forget_bias, "window": window,
     }  # fmt: skip
     of_recipe: dict[str, Any] = {
         "optimizer": optimizer, "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "sum_steps": sum_steps,
@@ -283,7 +289,7 @@ def _begin(output: Path, restart: bool, preset: str | None, given: dict[str, Any
         chosen = lm.preset(preset)
         return _Begin({"class": "RecurrentLM", **chosen.model, **given}, chosen.recipe)
     if "window" in given:
-        if wrong := given.keys() - {"window", "hidden_size", "embedding_size", "dropout", "init_scale"}:
+        if wrong := given.keys() - {"window", "hidden_size", "embedding_size", "cutoffs", "dropout", "init_scale"}:
             raise typer.BadParameter(f"a model of a --window has no {min(wrong)}")
         return _Begin({"class": "FixedWindowLM", **given}, lm.Recipe())
     return _Begin({"class": "RecurrentLM", "cell": "lstm", "num_layers": 2, **given}, lm.Recipe())
@@ -291,6 +297,15 @@ def _begin(output: Path, restart: bool, preset: str | None, given: dict[str, Any
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"expected numbers with commas between, such as 2000,10000, got {text!r}") from None
 
 
 def _device(name: str | None) -> str:

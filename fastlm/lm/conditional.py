@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
@@ -10,6 +12,7 @@ from fastlm.lm.contract import LanguageModel, State, check_vocab_size
 from fastlm.lm.encoders import SentenceEncoder
 from fastlm.lm.initial import init_
 from fastlm.lm.layers import Recurrent, recurrent_layers
+from fastlm.lm.output import output_layer
 from fastlm.nn import Dropout
 
 
@@ -28,6 +31,7 @@ class ConditionalLM(LanguageModel):
         embedding_size: features of both embeddings; None: ``hidden_size``.
         attention: each step of the decoder looks at all of the source.
         dropout: on the embeddings, between layers and on the output.
+        cutoffs: for an adaptive softmax, as in :class:`fastlm.lm.RecurrentLM`.
         recurrent: as in :class:`fastlm.lm.RecurrentLM`.
 
     Source: Sutskever et al. (2014), "Sequence to sequence learning with neural networks"; for attention: Luong et al.
@@ -52,6 +56,7 @@ class ConditionalLM(LanguageModel):
         embedding_size: int | None = None,
         attention: bool = False,
         dropout: float = 0.0,
+        cutoffs: Sequence[int] | None = None,
         recurrent: Recurrent = "fastlm",
     ) -> None:
         super().__init__()
@@ -71,7 +76,7 @@ class ConditionalLM(LanguageModel):
         self.drop = Dropout(dropout)
         self.rnn = recurrent_layers(cell, features, hidden_size, num_layers, dropout=dropout, recurrent=recurrent)
         self.attention = Attention(hidden_size, self.encoder.output_size) if attention else None
-        self.decoder = nn.Linear(hidden_size, vocab_size)
+        self.decoder = output_layer(hidden_size, vocab_size, cutoffs)
         init_(self)
 
     def encode(self, source: Tensor | PackedSequence, lengths: Tensor | None = None) -> State:

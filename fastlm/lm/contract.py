@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fastlm.lm.config import Configured
-from fastlm.ops import linear_cross_entropy
+from fastlm.lm.output import AdaptiveSoftmax, Softmax
 
 _AT_ONCE = 1 << 22
 
@@ -25,7 +25,7 @@ class LanguageModel(Configured):
     words, H the features that the output layer reads.
     """
 
-    decoder: nn.Linear
+    decoder: Softmax | AdaptiveSoftmax
 
     def features(self, input: Tensor, state: State = None) -> tuple[Tensor, State]:
         """What the output layer reads at every step.
@@ -76,7 +76,7 @@ class LanguageModel(Configured):
 
     def loss_of(self, hidden: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         """The cross-entropy of ``target`` [...] given features [..., H], in nats; the logits need not be stored."""
-        return linear_cross_entropy(hidden, self.decoder.weight, target, self.decoder.bias, reduction=reduction)
+        return self.decoder.loss(hidden, target, reduction)
 
     def objective(self, input: Tensor, target: Tensor, state: State = None) -> tuple[Tensor, Tensor, State]:
         """What training minimises: the loss, and penalties if the model has them.
@@ -94,11 +94,11 @@ class LanguageModel(Configured):
         Args:
             ids: [N] integers, a tensor or an array, which may be a ``numpy.memmap``: it is read piece by piece.
         """
-        counts = torch.ones(self.decoder.out_features, dtype=torch.float64)
+        counts = torch.ones(self.decoder.words, dtype=torch.float64)
         for first in range(0, len(ids), _AT_ONCE):
             piece = torch.as_tensor(np.asarray(ids[first : first + _AT_ONCE], dtype=np.int64))
             counts += torch.bincount(piece, minlength=len(counts))
-        self.decoder.bias.copy_(counts.log() - counts.sum().log())
+        self.decoder.start_from(counts / counts.sum())
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from fastlm.lm.contract import LanguageModel, State, check_vocab_size
 from fastlm.lm.initial import init_
+from fastlm.lm.output import output_layer
 from fastlm.nn import Dropout
 
 
@@ -20,6 +23,7 @@ class FixedWindowLM(LanguageModel):
         hidden_size: units of the hidden layer.
         direct: the output layer sees the embeddings, too.
         dropout: on the hidden layer.
+        cutoffs: for an adaptive softmax, as in :class:`fastlm.lm.RecurrentLM`.
         start: the word that stands before a text, as often as needed; 1 is ``</s>``.
         init_scale: embeddings and matrices start from uniform(-init_scale, init_scale).
 
@@ -46,6 +50,7 @@ class FixedWindowLM(LanguageModel):
         *,
         direct: bool = False,
         dropout: float = 0.0,
+        cutoffs: Sequence[int] | None = None,
         start: int = 1,
         init_scale: float = 0.1,
     ) -> None:
@@ -59,7 +64,7 @@ class FixedWindowLM(LanguageModel):
         self.embedding = nn.Embedding(vocab_size, embedding_size)
         self.hidden = nn.Linear(window * embedding_size, hidden_size)
         self.drop = Dropout(dropout)
-        self.decoder = nn.Linear(hidden_size + direct * window * embedding_size, vocab_size)
+        self.decoder = output_layer(hidden_size + direct * window * embedding_size, vocab_size, cutoffs)
         init_(self, scale=init_scale)
 
     def features(self, input: Tensor, state: State = None) -> tuple[Tensor, State]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from fastlm.lm.contract import LanguageModel, State, check_vocab_size
 from fastlm.lm.dropouts import LockedDropout, embed
 from fastlm.lm.initial import init_
 from fastlm.lm.layers import Recurrent, recurrent_layers
+from fastlm.lm.output import output_layer
 from fastlm.lm.presets import preset
 from fastlm.nn import Dropout
 
@@ -26,6 +28,8 @@ class RecurrentLM(LanguageModel):
             as the embedding has features.
         recurrent: whose layers: ``"fastlm"``, ``"torch"``, or a class with the signature of :class:`fastlm.RNN`, as
             ``torch.nn.RNN`` is; with a class, the model has no config and cannot be saved.
+        cutoffs: the output layer is an adaptive softmax, whose clusters of rarer words begin at these words; words are
+            numbered from the most frequent one on, as :class:`fastlm.lm.Vocabulary` does; None: a softmax over all.
         cell: ``"rnn_tanh"``, ``"rnn_relu"``, ``"lstm"``, ``"gru"`` or ``"indrnn"``.
         embedding_size: features of the embedding; None: ``hidden_size``.
         input_dropout: on the embedding.
@@ -65,6 +69,7 @@ class RecurrentLM(LanguageModel):
         tied: bool = False,
         recurrent: Recurrent = "fastlm",
         *,
+        cutoffs: Sequence[int] | None = None,
         cell: str = "rnn_tanh",
         embedding_size: int | None = None,
         input_dropout: float | None = None,
@@ -108,10 +113,12 @@ class RecurrentLM(LanguageModel):
             **options,
         )
         self.output_drop = kind(on_output)
-        self.decoder = nn.Linear(last, vocab_size)
+        self.decoder = output_layer(last, vocab_size, cutoffs)
         self.activation_penalty = activation_penalty
         self.slowness_penalty = slowness_penalty
         if tied:
+            if cutoffs is not None:
+                raise ValueError("an adaptive softmax has no matrix of all words that could be tied to the embedding")
             self.decoder.weight = self.embedding.weight
         init_(self, init, scale=init_scale, orthogonal=orthogonal, forget_bias=forget_bias)
 

@@ -122,9 +122,9 @@ class Trainer:
             _check_text(valid, "validation text", self.processes.world)
             columns = min(recipe.batch_size, len(valid) // self.processes.world * self.processes.world)
             self.valid = Columns(valid, columns, start, **where)
-        if model.decoder.out_features != len(vocabulary):
+        if model.decoder.words != len(vocabulary):
             raise ValueError(
-                f"expected a vocabulary of the model's {model.decoder.out_features} words, got one of {len(vocabulary)}"
+                f"expected a vocabulary of the model's {model.decoder.words} words, got one of {len(vocabulary)}"
             )
         self.seed = seed
         self.meta = dict(meta or {})

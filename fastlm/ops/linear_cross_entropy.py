@@ -196,15 +196,17 @@ class _Loss(torch.autograd.Function):
             if grad is not None:
                 mean = options.reduction == "mean"
                 row_grads = row_grads + (grad / (target != options.ignore_index).sum() if mean else grad)
-            grad, options, gradients = row_grads, options._replace(reduction="none"), None
-        if gradients is None:  # of single losses; or this is not the first time, in a graph that was retained
+            grad, options = row_grads, options._replace(reduction="none")
+        single = options.reduction == "none"
+        if single or gradients is None:  # the latter: not for the first time, in a graph that was retained
             with torch._C._AutoDispatchBelowAutograd():
-                results = _anew(grad, input, weight, target, bias, options, ctx.wants)
+                of = grad if single else torch.ones_like(grad)
+                gradients = _anew(of, input, weight, target, bias, options, ctx.wants)
         else:
-            ctx.gradients = None
-            scaled = not _is_one(grad)
-            results = [g.mul_(grad) if scaled else g for g in gradients]
-            results = [g if want else None for g, want in zip(results, ctx.wants, strict=True)]
+            ctx.gradients = None  # they are given away
+        if not single and not _is_one(grad):
+            gradients = [None if g is None else g.mul_(grad) for g in gradients]
+        results = [g if want else None for g, want in zip(gradients, ctx.wants, strict=True)]
         return results[0], results[1], None, results[2], None, None
 
 

@@ -24,6 +24,8 @@ MODELS = {
     "direct": lambda: lm.FixedWindowLM(V, 3, 4, 5, direct=True),
     "window of one": lambda: lm.FixedWindowLM(V, 1, 4, 5),
     "elman": lambda: lm.RecurrentLM(V, 5),
+    "adaptive": lambda: lm.RecurrentLM(V, 16, cutoffs=[4, 8]),
+    "adaptive window": lambda: lm.FixedWindowLM(V, 3, 4, 5, cutoffs=[6]),
     "relu": lambda: lm.RecurrentLM(V, 5, cell="rnn_relu"),
     "lstm": lambda: lm.RecurrentLM(V, 5, 2, cell="lstm", tied=True),
     "gru of torch": lambda: lm.RecurrentLM(V, 5, cell="gru", recurrent="torch", embedding_size=3),
@@ -155,12 +157,25 @@ class TestRecurrent:
         assert model.decoder.bias.exp().sum().item() == pytest.approx(1.0)
         assert model.decoder.bias[2] > model.decoder.bias[3] > model.decoder.bias[0]
 
+    def test_an_adaptive_softmax_starts_from_unigrams(self):
+        model = lm.RecurrentLM(5, hidden_size=4, cutoffs=[3])
+        ids = torch.tensor([2] * 6 + [3] * 3 + [4])
+        model.start_from_unigrams(ids)
+        torch.nn.init.zeros_(model.decoder.head.weight)
+        torch.nn.init.zeros_(model.decoder.tail[0][1].weight)
+        x, y = torch.zeros(1, 3, dtype=torch.int64), torch.tensor([[2, 3, 4]])
+        expected = torch.tensor([[7 / 15, 6 / 15 / 2, 6 / 15 / 2]])  # each word once more; a cluster's share alike
+        torch.testing.assert_close(model.loss_of(model.features(x)[0], y, "none"), -expected.log())
+
     @pytest.mark.parametrize(
         ("make", "message"),
         [
             (lambda: lm.RecurrentLM(1), "at least 2 words, got 1"),
             (lambda: lm.FixedWindowLM(1), "at least 2 words, got 1"),
             (lambda: lm.FixedWindowLM(5, window=0), "window must be at least 1"),
+            (lambda: lm.RecurrentLM(5, 16, cutoffs=[3, 2]), "cutoffs should be a sequence of unique, positive"),
+            (lambda: lm.RecurrentLM(5, 5, cutoffs=[1, 3]), "2 cutoffs need at least 16 features, got 5"),
+            (lambda: lm.RecurrentLM(5, 4, cutoffs=[2], tied=True), "no matrix of all words that could be tied"),
             (lambda: lm.RecurrentLM(5, cell="gru2"), "cell must be one of rnn_tanh, .*, got 'gru2'"),
             (lambda: lm.RecurrentLM(5, recurrent="jax"), "recurrent must be 'fastlm', 'torch'"),
             (lambda: lm.RecurrentLM(5, recurrent="torch", weight_dropout=0.5), "have no weight_dropout"),
