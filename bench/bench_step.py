@@ -64,6 +64,7 @@ class Training:
         if isinstance(model, Plain):
             self.optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
         else:
+            model.embedding.sparse = True  # as lm.Trainer has it for plain SGD
             self.optimizer = fastlm.optim.SGD(model.parameters(), lr=1.0, max_norm=CLIP)
 
     def step(self):

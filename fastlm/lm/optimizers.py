@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fastlm import optim
 from fastlm.lm.recipe import Recipe
@@ -28,6 +29,18 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[Tensor]) -> torch.optim.
     if recipe.optimizer in _CLIPPING:
         return _CLIPPING[recipe.optimizer](parameters, max_norm=recipe.clip, **common)
     return _TORCH[recipe.optimizer](parameters, **common)
+
+
+def use_sparse_gradients(model: nn.Module, recipe: Recipe) -> None:
+    """Lets the gradients of embeddings hold a chunk's words only, where the recipe's step leaves others as they are.
+
+    That is so of plain SGD with clipping, which fastlm's does by rows; not where the weights are tied to others.
+    """
+    plain = recipe.optimizer == "sgd" and recipe.momentum == 0 == recipe.weight_decay and recipe.clip is not None
+    owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            module.sparse = plain and module.weight.is_cpu and owners[id(module.weight)] == 1
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[Any]]:

@@ -21,7 +21,7 @@ from fastlm.lm.data import IGNORED, Columns, chunk_lengths
 from fastlm.lm.files import Path, check_name
 from fastlm.lm.interrupts import Interrupts
 from fastlm.lm.logs import Curves, Log
-from fastlm.lm.optimizers import Average, make_optimizer
+from fastlm.lm.optimizers import Average, make_optimizer, use_sparse_gradients
 from fastlm.lm.processes import Alone, Processes
 from fastlm.lm.progress import Progress
 from fastlm.lm.recipe import Recipe
@@ -139,6 +139,8 @@ class Trainer:
         self._curves: Curves | None = None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.device = self.parameters[0].device
+        if processes is None:  # processes add dense gradients up
+            use_sparse_gradients(model, recipe)
         self.optimizer = make_optimizer(recipe, self.parameters)
         self.progress = Progress(lr=recipe.lr)
         self.state: State = None

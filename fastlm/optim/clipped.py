@@ -40,27 +40,32 @@ class _Clipping(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        every = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
-        if not all(map(_is_plain, every)) or not all(map(self._can_step, self.param_groups)):
+        groups = [(group, [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
+        every = [p for _, params in groups for p in params]
+        if not all(self._can_step(group, params) for group, params in groups):
             if self.max_norm is not None:
                 self.norm = torch.nn.utils.clip_grad_norm_(every, self.max_norm)
             super().step()
             return loss
+        gradients = {p: _dense(p.grad) for p in every}
         scale = 1.0
         if self.max_norm is not None and every:
-            norm = ops.optimizer.gradient_norm([p.grad.contiguous() for p in every])
+            norm = ops.optimizer.gradient_norm([g.values() if g.is_sparse else g for g in gradients.values()])
             self.norm = torch.tensor(norm, dtype=every[0].dtype)
             coefficient = self.max_norm / (norm + 1e-6)
             scale = 1.0 if coefficient > 1 else coefficient  # NaN stays
-        for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            grads = [p.grad.contiguous() for p in params]
+        for group, params in groups:
             if params:
+                grads = [gradients[p] for p in params]
                 self._group_step(group, params, grads, -scale if group["maximize"] else scale)
         return loss
 
-    def _can_step(self, group: dict[str, Any]) -> bool:
-        return not (group["differentiable"] or isinstance(group["lr"], Tensor))
+    def _can_step(self, group: dict[str, Any], params: list[Tensor]) -> bool:
+        plain = not (group["differentiable"] or isinstance(group["lr"], Tensor))
+        return plain and all(_is_plain(p) or (_has_rows(p) and self._takes_rows(group)) for p in params)
+
+    def _takes_rows(self, group: dict[str, Any]) -> bool:
+        return False
 
     def _group_step(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], scale: float) -> None:
         raise NotImplementedError
@@ -75,12 +80,26 @@ def _is_plain(p: Tensor) -> bool:
     )  # fmt: skip
 
 
+def _has_rows(p: Tensor) -> bool:
+    """Whether the gradient is of some rows, as that of a sparse embedding is."""
+    grad = p.grad
+    assert grad is not None
+    return grad.is_sparse and grad.sparse_dim() == 1 and p.is_cpu and p.dtype in (torch.float32, torch.float64)
+
+
+def _dense(grad: Tensor | None) -> Tensor:
+    """As the operators take it; of some rows: each row once."""
+    assert grad is not None
+    return grad.coalesce() if grad.is_sparse else grad.contiguous()
+
+
 class SGD(_Clipping, torch.optim.SGD):
     """Stochastic gradient descent: a drop-in for ``torch.optim.SGD``, which can clip the gradients.
 
     Clipping and the update are one operator over all parameters, in two passes over the gradients, on the CPU with
-    dense float32 or float64 parameters; elsewhere they are torch's. ``clip_grad_norm_`` and ``torch.optim.SGD`` one
-    after the other give the same within rounding.
+    dense float32 or float64 parameters; elsewhere they are torch's. Of a sparse embedding's gradient only the rows that
+    it has are read and changed, as long as there is no momentum and no weight decay. ``clip_grad_norm_`` and
+    ``torch.optim.SGD`` one after the other give the same within rounding.
 
     Args:
         params: parameters, or groups of them.
@@ -110,10 +129,20 @@ class SGD(_Clipping, torch.optim.SGD):
         super().__init__(params, lr, *args, **options)
         self._set_max_norm(max_norm)
 
+    def _takes_rows(self, group: dict[str, Any]) -> bool:
+        return group["momentum"] == 0 == group["weight_decay"]
+
     def _group_step(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], scale: float) -> None:
         options = {name: group[name] for name in ("lr", "momentum", "weight_decay", "nesterov")}
         if group["momentum"] == 0:
-            ops.optimizer.sgd_step_(params, grads, [], scale=scale, **options | {"nesterov": False})
+            pairs = list(zip(params, grads, strict=True))
+            whole = [pair for pair in pairs if not pair[1].is_sparse]
+            ops.optimizer.sgd_step_(
+                [p for p, _ in whole], [g for _, g in whole], [], scale=scale, **options | {"nesterov": False}
+            )
+            for p, grad in pairs:
+                if grad.is_sparse:
+                    p.index_add_(0, grad.indices()[0], grad.values(), alpha=-scale * group["lr"])
             return
         old, new = [], []
         for p, grad in zip(params, grads, strict=True):
@@ -123,9 +152,9 @@ class SGD(_Clipping, torch.optim.SGD):
             else:
                 old.append((p, grad))
         # the first gradient is taken whole, whatever the dampening
-        for pairs, dampening in ((old, group["dampening"]), (new, 0.0)):
-            if pairs:
-                some, their = zip(*pairs, strict=True)
+        for part, dampening in ((old, group["dampening"]), (new, 0.0)):
+            if part:
+                some, their = zip(*part, strict=True)
                 buffers = [self.state[p]["momentum_buffer"] for p in some]
                 ops.optimizer.sgd_step_(some, their, buffers, scale=scale, dampening=dampening, **options)
 
@@ -146,9 +175,9 @@ class Adam(_Clipping, torch.optim.Adam):
         super().__init__(params, lr, *args, **options)
         self._set_max_norm(max_norm)
 
-    def _can_step(self, group: dict[str, Any]) -> bool:
+    def _can_step(self, group: dict[str, Any], params: list[Tensor]) -> bool:
         plain = not (group["amsgrad"] or group["capturable"] or group["fused"])
-        return plain and super()._can_step(group)
+        return plain and super()._can_step(group, params)
 
     def _group_step(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], scale: float) -> None:
         for p in params:

@@ -121,6 +121,22 @@ class TestSteps:
         steps = [loss for i, loss in enumerate(losses[0]) if (i + 1) % 19]  # a report is of an epoch
         assert steps == pytest.approx(losses[1], rel=1e-4)
 
+    @pytest.mark.parametrize(
+        ("tied", "recipe", "sparse"),
+        [
+            (False, {}, True),
+            (True, {}, False),
+            (False, {"momentum": 0.5}, False),
+            (False, {"optimizer": "adam"}, False),
+        ],
+    )
+    def test_the_gradient_of_an_embedding_has_only_the_words_of_a_chunk_where_that_is_the_same(
+        self, tied, recipe, sparse
+    ):
+        run = trainer(make_model(tied=tied), {"clip": 0.3, "epochs": 1, **recipe})
+        run.run()
+        assert run.model.embedding.sparse == sparse
+
     def test_summed_steps_are_a_larger_rate(self):
         found = []
         for recipe in ({"lr": 5.0, "clip": None}, {"lr": 0.5, "clip": None, "sum_steps": True}):

@@ -39,6 +39,26 @@ def set_gradients(mine, others, step):
         p.grad, q.grad = g.clone(), g.clone()
 
 
+@pytest.mark.parametrize("options", [{"lr": 0.1}, {"lr": 0.1, "maximize": True}, {"lr": 0.1, "momentum": 0.9}], ids=str)
+@pytest.mark.parametrize("max_norm", [None, 0.5])
+def test_gradients_of_some_rows(options, max_norm):
+    """Of a sparse embedding, words twice among them: as the dense one's."""
+    found = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(50, 4, sparse=sparse), nn.Linear(4, 3)).double()
+        optimizer = fastlm.optim.SGD(
+            model.parameters(), max_norm=None if "momentum" in options else max_norm, **options
+        )
+        for _ in range(5):
+            optimizer.zero_grad()
+            model(torch.randint(9, (20,))).square().sum().backward()
+            assert model[0].weight.grad.is_sparse == sparse
+            optimizer.step()
+        found.append((optimizer.norm, *(p.detach() for p in model.parameters())))
+    torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+
 @ALL
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 def test_equals_clipping_and_torchs_step(kind, options, dtype):
