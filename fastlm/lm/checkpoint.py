@@ -11,11 +11,12 @@ from torch import Tensor
 
 from fastlm.lm.contract import State
 from fastlm.lm.files import Path, differences, read_facts, read_tensors, write_tensors
-from fastlm.lm.optimizers import Average, optimizer_state, set_optimizer_state
+from fastlm.lm.optimizers import optimizer_state, set_optimizer_state
 from fastlm.lm.progress import Progress
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.saving import set_tensors, tensors_of
 from fastlm.lm.vocabulary import Vocabulary
+from fastlm.optim import NTASGD
 
 if TYPE_CHECKING:
     from fastlm.lm.trainer import Trainer
@@ -39,8 +40,6 @@ def write_checkpoint(trainer: Trainer, path: Path) -> None:
         return
     of_optimizer, rest = optimizer_state(trainer.optimizer)
     groups = {"model": tensors_of(trainer.model), "optimizer": of_optimizer, "best": trainer.best or {}}
-    if trainer.average is not None:
-        groups["average"] = {str(i): tensor for i, tensor in enumerate(trainer.average.tensors)}
     tensors = {f"{group}.{name}": tensor for group, some in groups.items() for name, tensor in some.items()}
     facts = {
         "kind": "checkpoint",
@@ -76,10 +75,9 @@ def read_checkpoint(trainer: Trainer, path: Path) -> None:
     set_optimizer_state(trainer.optimizer, groups.get("optimizer", {}), facts["optimizer"])
     trainer.progress = Progress(**facts["progress"])
     trainer.best = groups.get("best")
-    if "average" in groups:
-        trainer.average = Average(trainer.parameters)
-        for index, tensor in enumerate(trainer.average.tensors):
-            tensor.copy_(groups["average"][str(index)])
+    if isinstance(trainer.optimizer, NTASGD):
+        for loss in trainer.progress.losses:
+            trainer.optimizer.observe(loss)
     rank = trainer.processes.rank
     own = iter(_numbered(groups.get("state", {}), rank))
     trainer.state = rebuilt(facts["state"], own, trainer.device)

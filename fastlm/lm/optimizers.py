@@ -1,10 +1,9 @@
-"""The optimisers of a recipe, their state as tensors, and the average that NT-ASGD keeps of the parameters."""
+"""The optimisers of a recipe, and their state as tensors."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -25,7 +24,12 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[Tensor]) -> torch.optim.
     """The recipe's optimiser; fastlm's clip on the way."""
     common: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     if recipe.optimizer in ("sgd", "nt-asgd"):
-        return optim.SGD(parameters, momentum=recipe.momentum, max_norm=recipe.clip, **common)
+        common |= {"momentum": recipe.momentum, "max_norm": recipe.clip}
+        return (
+            optim.SGD(parameters, **common)
+            if recipe.optimizer == "sgd"
+            else optim.NTASGD(parameters, n=recipe.nonmono, **common)
+        )
     if recipe.optimizer in _CLIPPING:
         return _CLIPPING[recipe.optimizer](parameters, max_norm=recipe.clip, **common)
     return _TORCH[recipe.optimizer](parameters, **common)
@@ -64,33 +68,3 @@ def set_optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Ten
     for index, name, value in rest:
         state.setdefault(index, {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-class Average:
-    """The mean of parameters over steps.
-
-    Source: Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging".
-    """
-
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self._parameters = parameters
-        self.tensors = [parameter.detach().clone() for parameter in parameters]
-
-    @torch.no_grad()
-    def add(self, before: int) -> None:
-        """Takes in the parameters of a step, when it is the mean of those of ``before`` others."""
-        for mean, parameter in zip(self.tensors, self._parameters, strict=True):
-            mean.lerp_(parameter, 1 / (before + 1))
-
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """The parameters are their mean for a while."""
-        self._swap()
-        try:
-            yield
-        finally:
-            self._swap()
-
-    def _swap(self) -> None:
-        for mean, parameter in zip(self.tensors, self._parameters, strict=True):
-            mean.data, parameter.data = parameter.data, mean.data

@@ -28,14 +28,11 @@ class Progress:
     """The lowest of them."""
     stalled: int = 0
     """Epochs since."""
-    averaged: int = 0
-    """Steps that the average of the parameters is of; NT-ASGD."""
-    averaging: bool = False
     finished: bool = False
     log_bytes: int = 0
 
     def end_epoch(self, loss: float, recipe: Recipe) -> bool:
-        """Goes on to the next epoch: learning rate, averaging, stopping. Returns whether the loss is the best so far.
+        """Goes on to the next epoch: learning rate, stopping. Returns whether the loss is the best so far.
 
         >>> progress = Progress(lr=1.0)
         >>> recipe = Recipe(lr=1.0, decay_from=1, epochs=3)
@@ -46,9 +43,6 @@ class Progress:
         if improved:
             self.best = loss
         self.stalled = 0 if improved else self.stalled + 1
-        earlier = self.losses[: -recipe.nonmono]
-        if recipe.optimizer == "nt-asgd" and earlier and loss > min(earlier):
-            self.averaging = True
         self.losses.append(loss)
         self.epoch += 1
         self.chunk, self.nats, self.epoch_tokens = 0, 0.0, 0

@@ -7,6 +7,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -21,13 +22,14 @@ from fastlm.lm.data import IGNORED, Columns, chunk_lengths
 from fastlm.lm.files import Path, check_name
 from fastlm.lm.interrupts import Interrupts
 from fastlm.lm.logs import Curves, Log
-from fastlm.lm.optimizers import Average, make_optimizer, use_sparse_gradients
+from fastlm.lm.optimizers import make_optimizer, use_sparse_gradients
 from fastlm.lm.processes import Alone, Processes
 from fastlm.lm.progress import Progress
 from fastlm.lm.recipe import Recipe
 from fastlm.lm.saving import save, set_tensors, tensors_of
 from fastlm.lm.training import Step, backward, update
 from fastlm.lm.vocabulary import END, Vocabulary
+from fastlm.optim import NTASGD
 
 _KEPT_IN_MEMORY = 1 << 20
 
@@ -144,7 +146,6 @@ class Trainer:
         self.optimizer = make_optimizer(recipe, self.parameters)
         self.progress = Progress(lr=recipe.lr)
         self.state: State = None
-        self.average: Average | None = None
         self.best: dict[str, Tensor] | None = None
         self._resumed = False
 
@@ -220,9 +221,7 @@ class Trainer:
         """Mean cross-entropy of the validation text, in nats a token; None without one."""
         if self.valid is None:
             return None
-        if self.average is None:
-            return self._measure(self.valid)
-        with self.average.in_place():
+        with self._averages():
             return self._measure(self.valid)
 
     def save_checkpoint(self) -> None:
@@ -279,9 +278,6 @@ class Trainer:
             norm = update(self.optimizer, self.parameters, loss, recipe.clip, progress.step + 1)
         except FloatingPointError as error:
             raise self._lost(str(error)) from None
-        if self.average is not None:
-            self.average.add(progress.averaged)
-            progress.averaged += 1
         progress.step += 1
         progress.chunk += 1
         progress.tokens += all_targets
@@ -302,11 +298,12 @@ class Trainer:
         self.state = None
         nats, tokens = self.processes.total([progress.nats, progress.epoch_tokens])
         loss, valid_loss, lr = nats / tokens, self.validation_loss(), progress.lr
-        best = progress.end_epoch(loss if valid_loss is None else valid_loss, self.recipe)
+        measured = loss if valid_loss is None else valid_loss
+        best = progress.end_epoch(measured, self.recipe)
         if best:
             self._keep_best()
-        if progress.averaging and self.average is None:
-            self.average = Average(self.parameters)
+        if isinstance(self.optimizer, NTASGD):
+            self.optimizer.observe(measured)
         epoch = Epoch(progress.epoch, progress.step, progress.tokens, progress.seconds, lr, loss, valid_loss, best)
         row = {"lr": lr, "loss": loss, "perplexity": _exp(loss)}
         if valid_loss is not None:
@@ -324,14 +321,12 @@ class Trainer:
             self._keep_best()
 
     def _keep_best(self) -> None:
-        def copy() -> dict[str, Tensor]:
-            return {name: tensor.detach().clone() for name, tensor in tensors_of(self.model).items()}
+        with self._averages():
+            self.best = {name: tensor.detach().clone() for name, tensor in tensors_of(self.model).items()}
 
-        if self.average is None:
-            self.best = copy()
-        else:
-            with self.average.in_place():
-                self.best = copy()
+    def _averages(self) -> AbstractContextManager[None]:
+        """The parameters are their averages for a while, where there are such."""
+        return self.optimizer.averages() if isinstance(self.optimizer, NTASGD) else nullcontext()
 
     def _use_best(self) -> None:
         if self.best is not None:
