@@ -79,7 +79,7 @@ class Training:
         self.losses.append(loss.item())
 
 
-def made_up(shape: Shape):
+def made_up(shape):
     """Words by Zipf's law, each often the same function of the one before: there is something to learn."""
     torch.manual_seed(0)
     text = (torch.rand(CURVE * STEPS + 1, COLUMNS) * torch.tensor(shape.words).log()).exp().long()
@@ -90,21 +90,16 @@ def made_up(shape: Shape):
     return [(text[t : t + STEPS], text[t + 1 : t + STEPS + 1]) for t in range(0, CURVE * STEPS, STEPS)]
 
 
-def pair(shape: Shape, adaptive: bool):
-    torch.manual_seed(1)
-    ours = lm.RecurrentLM(shape.words, shape.hidden, shape.layers, cell=shape.cell, cutoffs=shape.cutoffs)
-    plain = Plain(shape, adaptive)
-    if adaptive or not shape.cutoffs:
-        plain.load_state_dict(ours.state_dict())
-    text = made_up(shape)
-    return Training(ours, text), Training(plain, text)
-
-
 def bench_step(duel, note, request, shape):
     """With the curves of the losses: the note says how far they are apart."""
     curve = 20 if request.config.option.extent == "QUICK" else CURVE
-    ours, plain = pair(shape, adaptive=bool(shape.cutoffs))
-    full = pair(shape, adaptive=False)[1] if shape.cutoffs else None
+    text = made_up(shape)
+    torch.manual_seed(1)
+    model = lm.RecurrentLM(shape.words, shape.hidden, shape.layers, cell=shape.cell, cutoffs=shape.cutoffs)
+    same = Plain(shape, adaptive=bool(shape.cutoffs))
+    same.load_state_dict(model.state_dict())
+    ours, plain = Training(model, text), Training(same, text)
+    full = Training(Plain(shape, adaptive=False), text) if shape.cutoffs else None
     regime = "training step with adaptive softmax" if shape.cutoffs else "training step"
     duel(ours.step, plain.step, plain=full and full.step, regime=regime)
     for side in (ours, plain):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -25,26 +26,35 @@ def make_optimizer(recipe: Recipe, parameters: Sequence[Tensor]) -> torch.optim.
     common: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     if recipe.optimizer in ("sgd", "nt-asgd"):
         common |= {"momentum": recipe.momentum, "max_norm": recipe.clip}
-        return (
-            optim.SGD(parameters, **common)
-            if recipe.optimizer == "sgd"
-            else optim.NTASGD(parameters, n=recipe.nonmono, **common)
-        )
+        if recipe.optimizer == "sgd":
+            return optim.SGD(parameters, **common)
+        return optim.NTASGD(parameters, n=recipe.nonmono, **common)
     if recipe.optimizer in _CLIPPING:
         return _CLIPPING[recipe.optimizer](parameters, max_norm=recipe.clip, **common)
     return _TORCH[recipe.optimizer](parameters, **common)
 
 
-def use_sparse_gradients(model: nn.Module, recipe: Recipe) -> None:
-    """Lets the gradients of embeddings hold a chunk's words only, where the recipe's step leaves others as they are.
+@contextmanager
+def sparse_gradients(model: nn.Module, recipe: Recipe) -> Iterator[None]:
+    """Within it the gradients of embeddings hold a chunk's words only, if the recipe's step leaves others as they are.
 
     That is so of plain SGD with clipping, which fastlm's does by rows; not where the weights are tied to others.
     """
     plain = recipe.optimizer == "sgd" and recipe.momentum == 0 == recipe.weight_decay and recipe.clip is not None
     owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
-    for module in model.modules():
-        if isinstance(module, nn.Embedding):
-            module.sparse = plain and module.weight.is_cpu and owners[id(module.weight)] == 1
+    chosen = [
+        module
+        for module in model.modules()
+        if plain and isinstance(module, nn.Embedding) and module.weight.is_cpu and owners[id(module.weight)] == 1
+    ]
+    before = [module.sparse for module in chosen]
+    for module in chosen:
+        module.sparse = True
+    try:
+        yield
+    finally:  # other optimisers do not take such gradients
+        for module, sparse in zip(chosen, before, strict=True):
+            module.sparse = sparse
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[Any]]:

@@ -22,7 +22,7 @@ from fastlm.lm.data import IGNORED, Columns, chunk_lengths
 from fastlm.lm.files import Path, check_name
 from fastlm.lm.interrupts import Interrupts
 from fastlm.lm.logs import Curves, Log
-from fastlm.lm.optimizers import make_optimizer, use_sparse_gradients
+from fastlm.lm.optimizers import make_optimizer, sparse_gradients
 from fastlm.lm.processes import Alone, Processes
 from fastlm.lm.progress import Progress
 from fastlm.lm.recipe import Recipe
@@ -141,8 +141,6 @@ class Trainer:
         self._curves: Curves | None = None
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.device = self.parameters[0].device
-        if processes is None:  # processes add dense gradients up
-            use_sparse_gradients(model, recipe)
         self.optimizer = make_optimizer(recipe, self.parameters)
         self.progress = Progress(lr=recipe.lr)
         self.state: State = None
@@ -198,7 +196,9 @@ class Trainer:
         if first and self._tensorboard is not None:
             self._curves = Curves(self._tensorboard, self.progress.step)
         try:
-            with Interrupts() as interrupts:
+            alone = isinstance(self.processes, Alone)  # several add dense gradients up
+            sparse = sparse_gradients(self.model, self.recipe) if alone else nullcontext()
+            with Interrupts() as interrupts, sparse:
                 if not self._resumed:
                     self.save_checkpoint()
                     self._resumed = True

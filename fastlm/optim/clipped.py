@@ -47,7 +47,7 @@ class _Clipping(torch.optim.Optimizer):
                 self.norm = torch.nn.utils.clip_grad_norm_(every, self.max_norm)
             super().step()
             return loss
-        gradients = {p: _dense(p.grad) for p in every}
+        gradients = {p: _compact(p.grad) for p in every}
         scale = 1.0
         if self.max_norm is not None and every:
             norm = ops.optimizer.gradient_norm([g.values() if g.is_sparse else g for g in gradients.values()])
@@ -62,7 +62,7 @@ class _Clipping(torch.optim.Optimizer):
 
     def _can_step(self, group: dict[str, Any], params: list[Tensor]) -> bool:
         plain = not (group["differentiable"] or isinstance(group["lr"], Tensor))
-        return plain and all(_is_plain(p) or (_has_rows(p) and self._takes_rows(group)) for p in params)
+        return plain and all(_is_plain(p, self._takes_rows(group)) for p in params)
 
     def _takes_rows(self, group: dict[str, Any]) -> bool:
         return False
@@ -71,23 +71,18 @@ class _Clipping(torch.optim.Optimizer):
         raise NotImplementedError
 
 
-def _is_plain(p: Tensor) -> bool:
+def _is_plain(p: Tensor, takes_rows: bool) -> bool:
+    """Whether the operators take the parameter; takes_rows: with a sparse embedding's gradient, of some rows, too."""
     grad = p.grad
     assert grad is not None
+    rows = takes_rows and grad.is_sparse and grad.sparse_dim() == 1
     return (
-        p.is_cpu and p.dtype in (torch.float32, torch.float64) and p.is_contiguous()
-        and grad.layout is torch.strided and grad.dtype == p.dtype and type(grad) is Tensor
+        p.is_cpu and p.dtype in (torch.float32, torch.float64) and p.is_contiguous() and grad.dtype == p.dtype
+        and (rows or grad.layout is torch.strided) and type(grad) is Tensor
     )  # fmt: skip
 
 
-def _has_rows(p: Tensor) -> bool:
-    """Whether the gradient is of some rows, as that of a sparse embedding is."""
-    grad = p.grad
-    assert grad is not None
-    return grad.is_sparse and grad.sparse_dim() == 1 and p.is_cpu and p.dtype in (torch.float32, torch.float64)
-
-
-def _dense(grad: Tensor | None) -> Tensor:
+def _compact(grad: Tensor | None) -> Tensor:
     """As the operators take it; of some rows: each row once."""
     assert grad is not None
     return grad.coalesce() if grad.is_sparse else grad.contiguous()

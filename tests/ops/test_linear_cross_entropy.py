@@ -82,7 +82,7 @@ def test_equals_torch(sample, dtype, limit, device):
     pairs = zip(*(loss_and_gradients(f, tensors, options) for f in (ops.linear_cross_entropy, plain)), strict=True)
     for got, want in pairs:
         assert got.dtype == dtype
-        assert relative_error(got, want) < (limit if device == "cpu" else 3 * limit)
+        assert relative_error(got, want) < limit
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.bfloat16, 1e-2), (torch.float16, 2e-3)], ids=str)
