@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "../core/prefetch.h"
 #include "stored.h"
 #include "transpose.h"
 
@@ -44,8 +45,7 @@ template <int R, int V, int U, class T, class Stored>
 #pragma GCC unroll 4
         for (int i = 0; i < R; i++)
 #pragma GCC unroll 4
-          for (int at = 0; at < U * kLane; at += kLine)
-            __builtin_prefetch(matrix + offset(i) + kLane * stride + k + at, 0, 2);
+          for (int at = 0; at < U * kLane; at += kLine) prefetch<0, 2>(matrix + offset(i) + kLane * stride + k + at);
 #pragma GCC unroll 4
       for (int j = 0; j < U; j++) add_vector(parts[j], k + j * kLane);
     }

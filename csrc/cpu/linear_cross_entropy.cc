@@ -29,7 +29,7 @@ class Ahead {
   }
   void some() {
     const char* const end = std::min(end_, at_ + step_);
-    for (; at_ < end; at_ += kLine) __builtin_prefetch(at_, 0, 2);
+    for (; at_ < end; at_ += kLine) prefetch<0, 2>(at_);
   }
 
  private:

@@ -4,6 +4,7 @@
 // inner loop reads it in order. The kernel keeps Rows x 2 vectors of sums in registers (Goto & van de Geijn 2008).
 #pragma once
 
+#include "../core/prefetch.h"
 #include "buffer.h"
 #include "simd.h"
 
@@ -43,7 +44,7 @@ class PackedMatrix {
     for (int64_t k = 0; k < depth_; k++)
       for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>, to += kLanes<T>) {
         const T* from = row(k);
-        if (const T* later = k + kAhead < depth_ ? row(k + kAhead) : nullptr) __builtin_prefetch(later + first + v);
+        if (const T* later = k + kAhead < depth_ ? row(k + kAhead) : nullptr) prefetch(later + first + v);
         store(to,
               from ? load_first(from + first + v, int(std::min<int64_t>(kLanes<T>, columns_ - first - v))) : Vec<T>(0));
       }

@@ -29,8 +29,7 @@ void store_tile(const Tile<T, 1>& tile, int count, int64_t panel, T* c, int64_t 
 template <class T>
 void prefetch_tile(int count, int64_t panel, T* c, int64_t columns) {
   for (int r = 0; r < count; r++)
-    for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>)
-      __builtin_prefetch(c + r * columns + panel * kPanelWidth<T> + v, 1);
+    for (int v = 0; v < kPanelWidth<T>; v += kLanes<T>) prefetch<1>(c + r * columns + panel * kPanelWidth<T> + v);
 }
 
 // c = a b or, to add, c + a b, for a packed b; rows of a [rows, depth] are `stride` apart, c [rows, columns] is dense.

@@ -70,7 +70,7 @@ class BackwardPass {
   // What forward saved comes from far away: it is asked for before the product, which takes as long.
   void prefetch(int64_t t, int64_t b, int64_t panel) const {
     const int64_t row = args_.walk.sequence.row(t, b), unit = panel * kWidth;
-    const auto fetch = [](const T* p) { __builtin_prefetch(p), __builtin_prefetch(p + kLane); };
+    const auto fetch = [](const T* p) { fastlm::prefetch(p), fastlm::prefetch(p + kLane); };
     for (int k = 0; k < kSlots<Cell>; k++) fetch(args_.saved + (row * kSlots<Cell> + k) * args_.hidden + unit);
     fetch(args_.grad_output + row * args_.grad_output_stride + unit);
     fetch(args_.output + row * args_.output_stride + unit);

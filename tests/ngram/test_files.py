@@ -137,7 +137,7 @@ def test_another_version_says_what_to_do(made, tmp_path):
     altered = bytearray((tmp_path / "file").read_bytes())
     altered[16] = 9
     (tmp_path / "file").write_bytes(altered)
-    with pytest.raises(ngram.FormatError, match="is of version 9; expected 3: build it again with this fastlm"):
+    with pytest.raises(ngram.FormatError, match="is of version 9; expected 4: build it again with this fastlm"):
         ngram.load(tmp_path / "file")
 
 

@@ -9,7 +9,9 @@ BatchScorer::BatchScorer()
     : shorter_(kPiece + 1),
       longer_(kPiece + 1),
       searches_(kPiece + kLanes),
+      long_(kPiece + kLanes),
       probes_(kPiece + 1),
+      hits_(kPiece + 1),
       p_(kPiece),
       known_(kPiece) {}
 
@@ -33,7 +35,7 @@ FASTLM_CLONED void BatchScorer::score_piece(std::span<const Word> words, const u
     contexts(n, words, before, order);
     const Level& level = model_->table().trie().level(n);
     if (n < highest)
-      probe<true>(level, n, order), search<true>(level, n, order);
+      probe<true>(level, n, order), search<true>(level, n, order), follow(level, model_->table().trie().level(n + 1));
     else
       probe<false>(level, n, order), search<false>(level, n, order);
   }
@@ -53,6 +55,7 @@ void BatchScorer::unigrams(std::span<const Word> words, uint8_t* order) {
     if (!inner) continue;
     const Level::Entry entry = level.entry_without_count(words[i]);
     longer_[i + 1] = {entry.children, entry.context};
+    model_->table().trie().level(2).prefetch(entry.children);
   }
 }
 
@@ -62,12 +65,9 @@ void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* be
   const WordIndex& index = level.index();
   const float absent = model_->absent();
   const bool scales = mixes_ || model_->interpolates();
-  const auto ask = [&](size_t i) { level.prefetch(shorter_[i].range); };
-  for (size_t i = 0; i < std::min(kAhead, words.size()); i++) ask(i);
-  Search* wanted = searches_.data();
+  Search *few = searches_.data(), *many = long_.data();
   Probe* probe = probes_.data();
   for (size_t i = 0; i < words.size(); i++) {
-    if (i + kAhead < words.size()) ask(i + kAhead);
     longer_[i + 1] = Context{};
     if (before[i] < n - 1) continue;
     const Context& context = shorter_[i];
@@ -80,41 +80,46 @@ void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* be
     if (!mixes_ && (before[i] == n - 1 || n == model_->order())) known_[i] = weights.unseen;
     if (scales) p_[i] *= weights.unseen;
     if (order[i] < n - 1 || range.size() == 0) continue;
-    const Search search{range, words[i], uint32_t(i), weights.scale};
-    if (!index.holds(range)) {
-      *wanted++ = search;
+    Search search{range, words[i], uint32_t(i), weights.scale};
+    if (index.holds(range)) {
+      const uint64_t slot = WordIndex::home(range, words[i]);
+      index.prefetch(slot);
+      *probe++ = {search, slot, range.end};
       continue;
     }
-    const uint64_t slot = WordIndex::home(range, words[i]);
-    index.prefetch(slot);
-    *probe++ = {search, slot, range.end};
+    search.range = Level::possible(range, words[i]);
+    Search*& list = search.range.size() > Level::kSample ? many : few;
+    *list++ = search;
   }
-  searching_ = wanted - searches_.data(), probing_ = probe - probes_.data();
-  for (size_t lane = searching_; searching_ > 0 && lane % kLanes != 0; lane++)
-    searches_[lane] = searches_[searching_ - 1];
+  searching_ = few - searches_.data(), narrowing_ = many - long_.data(), probing_ = probe - probes_.data();
 }
 
-// To a few places each, by the words that lie apart, and asks for the memory of these.
-void BatchScorer::narrow(const Level& level, Search* searches) {
-  uint64_t at[kLanes], left[kLanes], most = 0;
-  for (size_t k = 0; k < kLanes; k++) {
-    const Range range = searches[k].range;
-    at[k] = range.begin / Level::kSample;
-    left[k] = level.narrows(range) ? (range.end - 1) / Level::kSample - at[k] + 1 : 0;
-    most = std::max(most, left[k]);
-  }
-  if (most == 0) return;
-  for (uint64_t step = most - 1; step > 0; step /= 2)
+// Long ranges to a few places each, by the words that lie apart if there are any, and asks for the memory of these.
+void BatchScorer::narrow(const Level& level) {
+  const bool apart = level.shape().sampled;
+  const uint64_t unit = apart ? Level::kSample : 1, enough = Level::kSample / unit;
+  for (size_t lane = narrowing_; lane % kLanes != 0; lane++) long_[lane] = long_[narrowing_ - 1];
+  for (size_t s = 0; s < narrowing_; s += kLanes) {
+    const Search* const searches = long_.data() + s;
+    uint64_t at[kLanes], left[kLanes], most = 0;
     for (size_t k = 0; k < kLanes; k++) {
-      const uint64_t half = left[k] / 2;
-      at[k] += level.sample(at[k] + half) <= searches[k].word ? half : 0;
-      left[k] -= half;
+      const Range range = searches[k].range;
+      at[k] = range.begin / unit;
+      left[k] = (range.end - 1) / unit - at[k] + 1;
+      most = std::max(most, left[k]);
     }
-  for (size_t k = 0; k < kLanes; k++) {
-    if (left[k] == 0) continue;
-    auto& [begin, end] = searches[k].range;
-    begin = std::max(begin, at[k] * Level::kSample), end = std::min(end, (at[k] + 1) * Level::kSample);
-    level.prefetch_records(begin, end);
+    for (; most > enough; most -= most / 2)
+      for (size_t k = 0; k < kLanes; k++) {
+        const uint64_t half = left[k] > enough ? left[k] / 2 : 0, middle = at[k] + half;
+        at[k] = (apart ? level.sample(middle) : level.word_of(middle)) <= searches[k].word ? middle : at[k];
+        left[k] -= half;
+      }
+    for (size_t k = 0; k < std::min(kLanes, narrowing_ - s); k++) {
+      Search& search = searches_[searching_++] = searches[k];
+      auto& [begin, end] = search.range;
+      begin = std::max(begin, at[k] * unit), end = std::min(end, (at[k] + left[k]) * unit);
+      level.prefetch_records(begin, end);
+    }
   }
 }
 
@@ -138,8 +143,8 @@ void BatchScorer::probe(const Level& level, int n, uint8_t* order) {
 
 template <bool kInner>
 void BatchScorer::search(const Level& level, int n, uint8_t* order) {
-  const bool narrows = level.shape().sampled;
-  for (size_t s = 0; narrows && s < searching_; s += kLanes) narrow(level, searches_.data() + s);
+  narrow(level);
+  for (size_t lane = searching_; lane % kLanes != 0; lane++) searches_[lane] = searches_[searching_ - 1];
   for (size_t s = 0; s < searching_; s += kLanes) {
     Search* const searches = searches_.data() + s;
     uint64_t at[kLanes], left[kLanes], most = 0;
@@ -147,7 +152,7 @@ void BatchScorer::search(const Level& level, int n, uint8_t* order) {
       at[k] = searches[k].range.begin, left[k] = searches[k].range.size();
       most = std::max(most, left[k]);
     }
-    for (uint64_t step = most - 1; step > 0; step /= 2)
+    for (; most > 1; most -= most / 2)
       for (size_t k = 0; k < kLanes; k++) {
         const uint64_t half = left[k] / 2;
         at[k] += level.word_of(at[k] + half) <= searches[k].word ? half : 0;
@@ -161,9 +166,14 @@ void BatchScorer::search(const Level& level, int n, uint8_t* order) {
 template <bool kInner>
 void BatchScorer::found(const Level& level, int n, const Search& search, uint64_t node, uint8_t* order) {
   uint64_t count;
-  if constexpr (kInner) {
+  if (kInner && level.shape().unary) {
+    level.prefetch_sample(node);
+    hits_[hitting_++] = {node, search.i, false, 0};
+    count = level.count(node);
+  } else if constexpr (kInner) {
     const Level::Entry entry = level.entry(node);
     longer_[search.i + 1] = {entry.children, entry.context};
+    model_->table().trie().level(n + 1).prefetch(entry.children);
     count = entry.count;
   } else {
     count = level.count(node);
@@ -171,6 +181,29 @@ void BatchScorer::found(const Level& level, int n, const Search& search, uint64_
   float& p = p_[search.i];
   p = model_->own(n, search.scale, count, node) + (model_->interpolates() ? p : 0);
   order[search.i] = uint8_t(n);
+}
+
+// Where the n-grams of a compact level continue, and what they are worth as contexts.
+void BatchScorer::follow(const Level& level, const Level& next) {
+  const std::span<Hit> hits(hits_.data(), hitting_);
+  const RankedNumbers* const wide = level.wide();
+  for (const Hit& hit : hits) level.prefetch_children(hit.node);
+  for (Hit& hit : hits) {
+    const Range range = level.children(hit.node);
+    Context& context = longer_[hit.i + 1];
+    context = {range, Level::kImplied};
+    next.prefetch(range);
+    hit.wide = wide && Level::is_wide(range);
+    if (!wide || range.size() == 0)
+      context.number = level.context(hit.node);
+    else if (hit.wide)
+      wide->prefetch_at(Level::wide_place(range));
+  }
+  for (Hit& hit : hits)
+    if (hit.wide) wide->prefetch(hit.at = wide->at(Level::wide_place(longer_[hit.i + 1].range)));
+  for (Hit& hit : hits)
+    if (hit.wide) longer_[hit.i + 1].number = (*wide)[hit.at];
+  hitting_ = 0;
 }
 
 void score_all(const Model& model, std::span<const Word> words, std::span<const uint8_t> before, float* log10,

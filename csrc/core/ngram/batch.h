@@ -1,8 +1,9 @@
 // Scores of many words at once, order by order: the words of a piece do not wait for one another.
 //
 // Whether an n-gram occurs depends on its first n - 1 words and on the last one, so all n-grams of a text are found in
-// one pass for each n, in which the memory of the next words is on its way while one is looked up: of long ranges first
-// the slots of their index, then what these point to; of the others the words themselves.
+// one pass for each n, in steps: each asks for the memory that the next one reads, for all words of a piece. Of long
+// ranges first the slots of their index, then what these point to; of the others the words themselves. Of n-grams of a
+// compact level that were found, where they continue, and then what they are worth as contexts.
 #pragma once
 
 #include <span>
@@ -25,8 +26,6 @@ class BatchScorer {
   static constexpr size_t kPiece = 128;  // words of a piece: what is known of them stays in the nearest caches
   static constexpr size_t kLanes = 8;    // searches that go on side by side
 
-  static constexpr size_t kAhead = 16;  // words between asking for memory and reading it
-
   // What an n-gram is worth as a context of the next word.
   struct Context {
     static constexpr uint64_t kAbsent = ~uint64_t(0) - 1;  // it does not occur
@@ -43,25 +42,33 @@ class BatchScorer {
     Search search;
     uint64_t slot, at;
   };
+  struct Hit {  // an n-gram of a compact level that occurs
+    uint64_t node;
+    uint32_t i;
+    bool wide;
+    uint64_t at;  // of the number of a wide context
+  };
 
   void score_piece(std::span<const Word> words, const uint8_t* before, float* log10, uint8_t* order);
   void unigrams(std::span<const Word> words, uint8_t* order);
   void contexts(int n, std::span<const Word> words, const uint8_t* before, const uint8_t* order);
-  static void narrow(const Level& level, Search* searches);
+  void narrow(const Level& level);
   template <bool kInner>
   void search(const Level& level, int n, uint8_t* order);
   template <bool kInner>
   void probe(const Level& level, int n, uint8_t* order);
   template <bool kInner>
   void found(const Level& level, int n, const Search& search, uint64_t node, uint8_t* order);
+  void follow(const Level& level, const Level& next);
 
   const Model* model_ = nullptr;  // of the call
   bool mixes_ = false;
   std::vector<Context> last_;              // of each order, where the piece before has ended
   std::vector<Context> shorter_, longer_;  // after word i - 1: of the order before, and of this one
-  std::vector<Search> searches_;
+  std::vector<Search> searches_, long_;    // long_: of ranges that are narrowed first
   std::vector<Probe> probes_;
-  size_t searching_ = 0, probing_ = 0;  // how many of them
+  std::vector<Hit> hits_;
+  size_t searching_ = 0, narrowing_ = 0, probing_ = 0, hitting_ = 0;  // how many of them
   std::vector<float> p_, known_;
 };
 

@@ -17,7 +17,7 @@ namespace fastlm::ngram {
 namespace {
 
 constexpr char kMagic[16] = "fastlm n-grams\n";
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr uint64_t kAlignment = 64;
 
 struct Header {

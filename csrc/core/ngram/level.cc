@@ -1,11 +1,14 @@
 #include "level.h"
 
+#include <cmath>
+
 namespace fastlm::ngram {
 namespace {
 
 constexpr int kMostTurns = 64;  // a search among them is a few comparisons in the nearest cache
 // Words apart are worth their memory where a range is that long, and an n-gram of the level above has so many children.
 constexpr uint64_t kLong = 64, kSomeChildren = 1, kManyChildren = 10;
+constexpr int kMostLowBits = 8;   // of a compact level
 constexpr int kMostOfAWord = 48;  // bits of a record that had better be 64
 // What a count that lies apart costs: its bits, and more than them where it is often asked for, as it takes time.
 constexpr int kBitsApart = 256, kBitsApartAtEnd = 96;
@@ -17,6 +20,19 @@ LevelShape shape_of(const Sections& sections, int n) {
   if (numbers.width() != sizeof(uint64_t) || numbers.size() != LevelShape::kNumbers) return {};
   return {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
           numbers[5], numbers[6], numbers[7], numbers[8], numbers[9]};
+}
+
+// Bits of where children begin that are not in unary: as many as cost little more memory than the best number of them,
+// so that a look for a 1 passes few 0s.
+int low_bits(uint64_t size, uint64_t next) {
+  constexpr double kLittle = 0.2;
+  const auto cost = [&](int bits) { return bits + std::ldexp(double(next) / double(size), -bits); };
+  double least = cost(0);
+  for (int bits = 1; bits < kMostLowBits; bits++) least = std::min(least, cost(bits));
+  int bits = 0;
+  for (int more = 1; more < kMostLowBits; more++)
+    if (cost(more) <= least + kLittle) bits = more;
+  return bits;
 }
 
 }  // namespace
@@ -58,6 +74,7 @@ LevelShape choose_shape(const LevelNeeds& needs) {
     shape.begin_bits =
         others + least <= kMostPackedBits ? least : std::min(bits_for(needs.next), kWholeRecord - others);
   }
+  if (compact) shape.begin_bits = low_bits(needs.size, needs.next);
   // Most of a whole word is needed: its rest takes the large counts, which then need no second look.
   const int used = int(shape.word_bits + shape.count_bits + shape.context_bits + shape.begin_bits);
   if (needs.layout == Layout::kFast && needs.n > 1 && needs.next > 0 && used >= kMostOfAWord)
@@ -81,8 +98,8 @@ Level::Level(const Sections& sections, int n)
       word_mask_(word_.mask()),
       index_(find_section(sections, "index", n), int(std::min<uint64_t>(shape_.indexed, 63))),
       large_(sections, "large", n),
-      contexts_(sections, "wide", n),
-      unary_(find_section(sections, "unary", n), find_section(sections, "unary_samples", n)) {
+      wide_(sections, "wide", n),
+      high_(find_section(sections, "high", n), find_section(sections, "high_samples", n)) {
   index_turns(find_section(sections, "turns", n));
 }
 
@@ -114,14 +131,15 @@ std::string Level::fault(bool last, bool whole) const {
   if (records_.array().width() != 1 || records_.bytes() < Records::bytes_of(size() + 1, shape_.bits()))
     return "too few records";
   const bool parents = !last && shape_.next > 0;
-  if ((shape_.begin_bits > 0) != (parents && !shape_.unary) || (shape_.implied && !shape_.unary))
+  if ((parents ? shape_.begin_bits == 0 && !shape_.unary : shape_.begin_bits > 0) || (shape_.implied && !shape_.unary))
     return "children that do not match the next order";
   if (shape_.sampled && (samples_.width() != sizeof(Word) || samples_.size() != (size() + kSample - 1) / kSample))
     return "words apart that do not match";
   if (shape_.indexed && (first() || !index_.valid(size()))) return "an index that does not match";
   if (!large_.valid(size(), whole)) return "large counts that do not match";
-  if (shape_.implied && !contexts_.valid(size(), whole)) return "contexts that do not match";
-  if (shape_.unary && !unary_.valid(size(), shape_.next, whole)) return "children that do not match the next order";
+  if (shape_.implied && !wide_.valid(wide_place({shape_.next, 0}), whole)) return "contexts that do not match";
+  if (shape_.unary && !high_.valid(size(), shape_.next >> shape_.begin_bits, whole))
+    return "children that do not match the next order";
   for (uint64_t t = 0; whole && t + 1 < turns_.size(); t++)
     if (turns_[t] > size() || (t > 0 && turns_[t] < turns_[t - 1])) return "children out of order";
   return whole ? fault_of_records() : "";
@@ -132,16 +150,17 @@ std::string Level::fault_of_records() const {
   uint64_t large = 0, wide = 0;
   for (uint64_t i = 0; i < size(); i++) {
     const uint64_t block = i / SparseNumbers::kBlock;
-    const auto is_next = [&](const SparseNumbers& numbers, uint64_t& k) {
-      return k < numbers.begin(block + 1) && numbers.place(block, k++) == i;
-    };
-    if (count_.of(records_[i]) == count_.mask() && !is_next(large_, large)) return "large counts that are missing";
-    if (shape_.implied && children(i).size() > kMostImplied && !is_next(contexts_, wide))
+    if (count_.of(records_[i]) == count_.mask() &&
+        !(large < large_.begin(block + 1) && large_.place(block, large++) == i))
+      return "large counts that are missing";
+    const Range continued = shape_.unary ? children(i) : Range{};
+    if (continued.begin > continued.end || continued.end > shape_.next) return "children out of order";
+    if (shape_.implied && is_wide(continued) && !(wide++, wide_.has(wide_place(continued))))
       return "contexts that are missing";
     if (shape_.sampled && i % kSample == 0 && samples_.as<Word>(i / kSample) != word(i))
       return "words apart that do not match";
   }
-  if (shape_.implied && wide != contexts_.size()) return "contexts without an n-gram";
+  if (shape_.implied && wide != wide_.size()) return "contexts without an n-gram";
   return large == large_.size() ? "" : "large counts without an n-gram";
 }
 
@@ -152,8 +171,8 @@ LevelWriter::LevelWriter(SectionSink& sink, int n, const LevelShape& shape)
 
 void LevelWriter::add(Word word, uint64_t count, uint64_t context, uint64_t children) {
   if (shape_.sampled && i_ % Level::kSample == 0) samples_.push_back(word);
-  if (shape_.unary) unary_.add(children);
-  if (shape_.implied && children > Level::kMostImplied) contexts_.add(i_, context);
+  if (const Range range{begin_, begin_ + children}; shape_.implied && Level::is_wide(range))
+    wide_.add(Level::wide_place(range), context);
   const uint64_t most = Field{0, int(shape_.count_bits)}.mask();
   if (count >= most) large_.add(i_, count), count = most;
   put(word, count, context);
@@ -161,7 +180,10 @@ void LevelWriter::add(Word word, uint64_t count, uint64_t context, uint64_t chil
 }
 
 void LevelWriter::put(Word word, uint64_t count, uint64_t context) {
-  while (shape_.begin_bits && begin_ >> shape_.begin_bits > turns_.size()) turns_.push_back(i_);
+  if (shape_.unary)
+    high_.add(begin_ >> shape_.begin_bits);
+  else
+    while (shape_.begin_bits && begin_ >> shape_.begin_bits > turns_.size()) turns_.push_back(i_);
   const uint64_t low = begin_ & Field{0, int(shape_.begin_bits)}.mask();
   uint64_t record = shape_.word_bits ? word : 0;
   record |= count << shape_.word_bits;
@@ -180,8 +202,8 @@ void LevelWriter::finish() {
   if (shape_.sampled) sink_.put(section_of("samples", n_), array_of(samples_));
   if (!turns_.empty()) sink_.put(section_of("turns", n_), packed(turns_));
   large_.finish(sink_, "large", n_, shape_.size);
-  if (shape_.implied) contexts_.finish(sink_, "wide", n_, shape_.size);
-  if (shape_.unary) unary_.finish(sink_, section_of("unary", n_), section_of("unary_samples", n_));
+  if (shape_.implied) wide_.finish(sink_, "wide", n_, Level::wide_place({begin_, begin_}));
+  if (shape_.unary) high_.finish(sink_, section_of("high", n_), section_of("high_samples", n_));
 }
 
 }  // namespace fastlm::ngram

@@ -3,8 +3,8 @@
 // A record holds the last word, the count, the number of what the n-gram is worth as a context (contexts.h), and where
 // those begin that continue it. Rare large counts, and the high bits of where they begin, lie apart.
 //
-// A compact level has less in its records: how many n-grams continue each is written in unary (unary.h), and contexts
-// of few words have no number, as their counts give what it would name.
+// A compact level has less in its records: the high bits of where those begin that continue each are written in unary
+// (high_bits.h), and contexts of few words have no number, as their counts give what it would name.
 #pragma once
 
 #include <algorithm>
@@ -12,10 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "../prefetch.h"
+#include "high_bits.h"
 #include "range.h"
+#include "ranked.h"
 #include "records.h"
 #include "sparse.h"
-#include "unary.h"
 #include "word.h"
 #include "word_index.h"
 
@@ -28,7 +30,7 @@ struct LevelShape {
   uint64_t size = 0, next = 0;  // n-grams here and in the next level
   uint64_t word_bits = 0, count_bits = 0, context_bits = 0, begin_bits = 0;
   uint64_t sampled = 0;  // whether every kSampleth word lies apart too, for searching long ranges
-  uint64_t unary = 0;    // whether the children are counted in unary
+  uint64_t unary = 0;    // whether the high bits of where children begin are in unary
   uint64_t implied = 0;  // whether only contexts of many words have a number
   uint64_t indexed = 0;  // bits of a place in the index of the words of long ranges; 0: there is none
 
@@ -98,13 +100,13 @@ class Level {
   Entry entry(uint64_t i) const {
     const uint64_t record = records_[i];
     const Range children = children_of(record, i);
-    return {count_of(record, i), shape_.implied ? implied_context(i, children) : context_.of(record), children};
+    return {count_of(record, i), context_of(record, children), children};
   }
 
   Entry entry_without_count(uint64_t i) const {
     const uint64_t record = records_[i];
     const Range children = children_of(record, i);
-    return {0, shape_.implied ? implied_context(i, children) : context_.of(record), children};
+    return {0, context_of(record, children), children};
   }
 
   // The first of a range, whose words ascend, that is not below a word.
@@ -144,13 +146,19 @@ class Level {
   // Asks for the memory that a search in a range will read first, and that entry() will; not for one by the index.
   void prefetch(Range range) const {
     if (range.size() == 0 || index_.holds(range)) return;
-    if (narrows(range)) return __builtin_prefetch(samples_.data() + (range.begin + range.end) / (2 * kSample) * 4);
+    if (narrows(range))
+      return fastlm::prefetch(samples_.data() + (range.begin + range.end) / (2 * kSample) * sizeof(Word));
     prefetch_records(range.begin, range.end);
   }
   void prefetch_records(uint64_t begin, uint64_t end) const { records_.prefetch(begin), records_.prefetch(end - 1); }
-  void prefetch(uint64_t i) const {
-    if (shape_.unary) unary_.prefetch(i);
-  }
+  // Of a compact level, in two steps: what children() will need besides the record.
+  void prefetch_sample(uint64_t i) const { high_.prefetch_sample(i); }
+  void prefetch_children(uint64_t i) const { high_.prefetch(i); }
+
+  // The numbers of wide contexts, if others have none.
+  const RankedNumbers* wide() const { return shape_.implied ? &wide_ : nullptr; }
+  static bool is_wide(const Range& children) { return children.size() > kMostImplied; }
+  static uint64_t wide_place(const Range& children) { return children.begin / kMostImplied; }  // no two have the same
 
   // What is wrong with a level that came from a file, or nothing; whole: with every record too.
   std::string fault(bool last, bool whole) const;
@@ -161,13 +169,14 @@ class Level {
     const uint64_t count = count_.of(record);
     return count == count_.mask() ? large_[i] : count;
   }
-  uint64_t implied_context(uint64_t i, const Range& children) const {
-    return children.size() == 0 ? 0 : children.size() <= kMostImplied ? kImplied : contexts_[i];
+  uint64_t context_of(uint64_t record, const Range& children) const {
+    if (!shape_.implied) return context_.of(record);
+    return is_wide(children) ? wide_[wide_.at(wide_place(children))] : children.size() ? kImplied : 0;
   }
   Range children_of(uint64_t record, uint64_t i) const {
     if (shape_.unary) {
-      const auto [begin, end] = unary_.range(i);
-      return {begin, end};
+      const auto [begin, end] = high_.two(i);
+      return {begin << begin_.bits | begin_.of(record), end << begin_.bits | begin_.of(records_[i + 1])};
     }
     if (begin_.bits == 0) return {0, 0};
     uint64_t high = passed_[i >> turn_shift_];
@@ -188,9 +197,9 @@ class Level {
   std::vector<uint32_t> passed_;  // turns at or before the first n-gram of each block of 2^turn_shift_
   int turn_shift_ = 0;
   WordIndex index_;
-  SparseNumbers large_;     // counts that do not fit into their records
-  SparseNumbers contexts_;  // numbers of the contexts that have one, if most have none
-  UnaryCounts unary_;
+  SparseNumbers large_;  // counts that do not fit into their records
+  RankedNumbers wide_;
+  HighBits high_;
 };
 
 // Writes a level, n-gram by n-gram.
@@ -211,8 +220,9 @@ class LevelWriter {
   uint64_t i_ = 0, begin_ = 0;
   std::vector<Word> samples_;
   std::vector<uint64_t> turns_;
-  SparseWriter large_, contexts_;
-  UnaryWriter unary_;
+  SparseWriter large_;
+  RankedWriter wide_;
+  HighBitsWriter high_;
 };
 
 }  // namespace fastlm::ngram

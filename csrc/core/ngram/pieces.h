@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "../prefetch.h"
 #include "chunks.h"
 #include "nodes.h"
 #include "positions.h"
@@ -30,7 +31,7 @@ class SharedLengths {
       bytes_[place] = uint8_t(length);
   }
   int operator[](uint64_t place) const { return half_ ? bytes_[place / 2] >> place % 2 * 4 & 15 : bytes_[place]; }
-  void prefetch(uint64_t place) const { __builtin_prefetch(bytes_.data() + (half_ ? place / 2 : place)); }
+  void prefetch(uint64_t place) const { fastlm::prefetch(bytes_.data() + (half_ ? place / 2 : place)); }
 
  private:
   bool half_ = true;

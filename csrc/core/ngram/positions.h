@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "../prefetch.h"
 #include "word.h"
 
 namespace fastlm::ngram {
@@ -39,7 +40,7 @@ class Ngrams {
   template <class Place>
   void prefetch(std::span<const Place> places, size_t i) const {
     constexpr size_t kAhead = 16;
-    if (i + kAhead < places.size()) __builtin_prefetch(text_ + places[i + kAhead]);
+    if (i + kAhead < places.size()) fastlm::prefetch(text_ + places[i + kAhead]);
   }
 
   // Words [depth, depth + words_in_key) of the n-gram in one number that sorts as they do; zeros behind its end.

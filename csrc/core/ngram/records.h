@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../prefetch.h"
 #include "array.h"
 #include "sections.h"
 
@@ -47,7 +48,7 @@ class Records {
     return word >> bit % 8;
   }
 
-  void prefetch(uint64_t i) const { __builtin_prefetch(bytes_.data() + i * bits_ / 8); }
+  void prefetch(uint64_t i) const { fastlm::prefetch(bytes_.data() + i * bits_ / 8); }
 
  private:
   Array bytes_;

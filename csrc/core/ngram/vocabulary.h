@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../prefetch.h"
 #include "array.h"
 #include "word.h"
 #include "xxh64.h"
@@ -59,7 +60,7 @@ class Vocabulary {
   // The hash of a word that find() will be asked for, whose memory is on its way then.
   uint64_t prepare(std::string_view text) const {
     const uint64_t hash = xxh64(text);
-    __builtin_prefetch(arrays_.slots.data() + (hash & (arrays_.slots.size() - 1)) * arrays_.slots.width());
+    fastlm::prefetch(arrays_.slots.data() + (hash & (arrays_.slots.size() - 1)) * arrays_.slots.width());
     return hash;
   }
   const Arrays& arrays() const { return arrays_; }

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "../prefetch.h"
 #include "array.h"
 #include "range.h"
 #include "sections.h"
@@ -36,7 +37,7 @@ class WordIndex {
     const uint64_t begin = slots_before(range.begin), size = slots_before(range.end) - begin;
     return begin + (uint32_t(word * 0x9E3779B1u) * size >> 32);
   }
-  void prefetch(uint64_t slot) const { __builtin_prefetch(slots_.data() + slot * slots_.width()); }
+  void prefetch(uint64_t slot) const { fastlm::prefetch(slots_.data() + slot * slots_.width()); }
 
   // The next n-gram, from a slot on, that may end with the word, or range.end; the slot is then the one behind it.
   uint64_t next(Range range, Word word, uint64_t& slot) const {

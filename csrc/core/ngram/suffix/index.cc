@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "../../prefetch.h"
+
 namespace fastlm::ngram::suffix {
 namespace {
 
@@ -59,12 +61,12 @@ void Index::run(std::span<Search> searches) const {
       if (s.begin >= s.end) continue;
       busy = true;
       s.middle = s.stride ? std::min(s.begin + s.stride, s.end) - 1 : s.begin + (s.end - s.begin) / 2;
-      __builtin_prefetch(positions.data() + s.middle * positions.width());
+      fastlm::prefetch(positions.data() + s.middle * positions.width());
     }
     for (Search& s : searches) {
       if (s.begin >= s.end) continue;
       s.position = positions[s.middle];
-      __builtin_prefetch(tokens.data() + (s.position + std::min(s.left, s.right)) * tokens.width());
+      fastlm::prefetch(tokens.data() + (s.position + std::min(s.left, s.right)) * tokens.width());
     }
     for (Search& s : searches)
       if (s.begin < s.end) decide(s);
@@ -261,7 +263,7 @@ std::optional<std::string> Index::order_fault() const {
     if (range.begin > range.end || range.end > tokens.size()) return "has words that do not ascend";
     for (uint64_t i = range.begin; i < range.end; i++) {
       if (const uint64_t ahead = i + kAhead; ahead < tokens.size())
-        if (positions[ahead] < tokens.size()) __builtin_prefetch(tokens.data() + positions[ahead] * tokens.width());
+        if (positions[ahead] < tokens.size()) fastlm::prefetch(tokens.data() + positions[ahead] * tokens.width());
       const uint64_t position = positions[i];
       if (position >= tokens.size() || this->word(position) != word || seen[position])
         return "has positions that are not those of its words";

@@ -5,6 +5,8 @@
 #include <memory>
 #include <numeric>
 
+#include "../../prefetch.h"
+
 namespace fastlm::ngram::suffix {
 namespace {
 
@@ -74,7 +76,7 @@ class WordSorter {
         order_, group, scratch_,
         [&](const Position* positions, size_t size, size_t i) {
           constexpr size_t kAhead = 16;
-          if (i + kAhead < size) __builtin_prefetch(corpus_ + positions[i + kAhead] + depth);
+          if (i + kAhead < size) fastlm::prefetch(corpus_ + positions[i + kAhead] + depth);
           return key(positions[i], depth);
         },
         [&](Group<Position> run) {

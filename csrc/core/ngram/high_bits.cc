@@ -1,9 +1,9 @@
-#include "unary.h"
+#include "high_bits.h"
 
 namespace fastlm::ngram {
 
-bool UnaryCounts::valid(uint64_t size, uint64_t children, bool whole) const {
-  if (words_.width() != sizeof(uint64_t) || words_.size() != (size + children) / 64 + 1 ||
+bool HighBits::valid(uint64_t size, uint64_t end, bool whole) const {
+  if (words_.width() != sizeof(uint64_t) || words_.size() != (size + end) / 64 + 1 ||
       samples_.size() != size / kSample + 1)
     return false;
   if (!whole) return true;
@@ -13,7 +13,7 @@ bool UnaryCounts::valid(uint64_t size, uint64_t children, bool whole) const {
       const uint64_t at = 64 * word + std::countr_zero(bits);
       if (ones == 0 && at != 0) return false;
       if (ones % kSample == 0 && (ones > size || samples_[ones / kSample] != at)) return false;
-      if (ones == size && at != size + children) return false;
+      if (ones == size && at != size + end) return false;
     }
   return ones == size + 1;
 }
