@@ -75,14 +75,14 @@ void expect_all_right(Precision precision = Precision::kExact) {
   unsigned seed = 1;
   for (const CaseOptions& options : choices<Cell>())
     for (const Sizes& sizes : all_sizes)
-      for (const int64_t hidden : all_hidden)
-        for (const bool reverse : {false, true}) {
-          if (options.projection > hidden || !says_much<T>(options, hidden, precision)) continue;
-          SCOPED_TRACE(testing::Message() << "P " << options.projection << ", norm " << options.norm << ", mask "
-                                          << options.mask << ", zoneout " << options.zoneout);
-          const Case<Cell> c(sizes, hidden, reverse, options, seed++);
-          expect_normed_right<Cell, T>(c, seed % 3 ? kLarge : kOneProcessor, precision);
-        }
+      for (const int64_t hidden : all_hidden) {
+        if (options.projection > hidden || !says_much<T>(options, hidden, precision)) continue;
+        const bool reverse = seed % 2;
+        SCOPED_TRACE(testing::Message() << "P " << options.projection << ", norm " << options.norm << ", mask "
+                                        << options.mask << ", zoneout " << options.zoneout << ", reverse " << reverse);
+        const Case<Cell> c(sizes, hidden, reverse, options, seed++);
+        expect_normed_right<Cell, T>(c, seed % 3 ? kLarge : kOneProcessor, precision);
+      }
 }
 
 template <class Cell>
