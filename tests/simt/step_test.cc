@@ -97,11 +97,10 @@ TYPED_TEST(SimtStep, EqualsTheEngine) {
   const std::vector<Sizes> all_sizes{{5, 3, 3, 1}, {17, 1}, {2, 2, 2}, {1}};
   for (const Sizes& sizes : std::span(all_sizes).first(kThorough ? 4 : 2))
     for (const int64_t hidden : kThorough ? Sizes{1, 3, 33, 70} : Sizes{9})
-      for (const bool reverse : {false, true})
-        TestFixture::for_cells([&]<class Cell>(Cell) {
-          const Case<Cell> c(sizes, hidden, reverse, {}, seed);
-          expect_right_in_steps<TypeParam>(c, seed++ % 2 ? kMany : kOne);
-        });
+      TestFixture::for_cells([&]<class Cell>(Cell) {
+        const Case<Cell> c(sizes, hidden, seed / 2 % 2, {}, seed);
+        expect_right_in_steps<TypeParam>(c, seed++ % 2 ? kMany : kOne);
+      });
 }
 
 TYPED_TEST(SimtStep, TwentyOrders) {
