@@ -109,7 +109,7 @@ class BatchQueries:
         """As the engine takes them: texts whose words stand between white space, or lists of words."""
         if self.tokenization.plain or isinstance(sentences, str):
             return sentences
-        return [" ".join(self.tokenization.words(s)) if isinstance(s, str) else s for s in sentences]
+        return [self.tokenization.spaced(s) if isinstance(s, str) else s for s in sentences]
 
 
 def _whole(ids: ArrayLike) -> NDArray[np.int64]:

@@ -120,14 +120,26 @@ class Tokenization:
 
     def words(self, text: Words) -> list[str]:
         """What a query means: a sequence is tokens already; a str may begin with ``<s>``, or be a special word."""
-        if self.plain or not isinstance(text, str):
+        if not isinstance(text, str):
             return words_of(text)
+        if self.tokenizer == WHITESPACE:
+            return words_of(self.spaced(text))
         if text.strip() in (BEGIN, END, UNKNOWN):
             return [text.strip()]
         rest = text.lstrip().removeprefix(BEGIN)
         if rest == text.lstrip():
             return self.tokens(text)
         return [BEGIN, *self.tokens(rest.lstrip())]
+
+    def spaced(self, text: str) -> str:
+        """The words that a query means as a text which the engine takes apart at its white space.
+
+        >>> Tokenization(lower=True).spaced("The students"), Tokenization("characters").spaced("ab")
+        ('the students', 'a b')
+        """
+        if self.tokenizer == WHITESPACE:
+            return text.lower() if self.lower else text
+        return " ".join(self.words(text))
 
     def text(self, tokens: Sequence[str]) -> str:
         """Tokens as text, as near to the original as they allow.

@@ -122,6 +122,8 @@ def test_a_model_tokenises_what_it_is_asked(tokenizer):
     assert model.tokenization is table.tokenization is model.table.tokenization
     tokens = TOKENIZERS[tokenizer]("the movie was bad")
     assert model.scores("The movie WAS bad") == model.scores(tokens)
+    assert model.score("The movie WAS bad") == model.score(tokens)
+    assert model.score_batch(["The movie WAS bad", tokens]).tolist() == [model.score(tokens)] * 2
     assert model.next("<s> The movie") == model.next(["<s>", *TOKENIZERS[tokenizer]("the movie")])
     assert model.perplexity_of(["The movie"]) == model.perplexity_of([TOKENIZERS[tokenizer]("the movie")])
     assert model.perplexity(io.BytesIO(b"The movie")) == model.perplexity_of(["The movie"])
