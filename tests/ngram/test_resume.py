@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from fastlm import ngram
 from fastlm.ngram import resuming
@@ -117,9 +119,18 @@ def test_tokens_that_are_on_the_disk(build, tmp_path):
     assert (tmp_path / "model").read_bytes() == (tmp_path / "want").read_bytes()
 
 
-def test_rows_of_several_lines(build, tmp_path):
+def write_lines(rows, path):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_parquet(rows, path):
+    parquet.write_table(pa.Table.from_pylist(rows), path, row_group_size=70)
+
+
+@pytest.mark.parametrize("write", [write_lines, write_parquet])
+def test_rows_of_several_lines(build, write, tmp_path):
     rows = [{"text": "\n".join(lines(i % 4)), "ids": [i % 3, i % 5]} for i in range(300)]
-    (tmp_path / "a").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write(rows, tmp_path / "a")
     for options in {"column": "text"}, {"column": "ids", "vocabulary": list("abcde"), "end_id": 4}:
         ngram.build(tmp_path / "a", tmp_path / "want", 3, smoothing="witten-bell", **options)
         for kill in ("reading", 9, 100), ("before the manifest", 3, 50):
