@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,13 +84,12 @@ class Model(BatchQueries, DecoderQueries):
             [WordScore(word='a', log10=0.0, order=2, unknown=False),
              WordScore(word='</s>', log10=-inf, order=1, unknown=False)]
         """
-        words = [*_sentence(self.tokenization.words(sentence)), *([END] if eos else [])]
-        ids = self._ids(words)
-        log10, order = self._model.score(ids, [BEGIN_ID] if bos else [])
-        return [
-            WordScore(word, p, n, i == UNKNOWN_ID)
-            for word, p, n, i in zip(words, log10.tolist(), order.tolist(), ids, strict=True)
-        ]
+        words = self.tokenization.words(sentence)
+        log10, order, ids, _ = self._model.score_texts([" ".join(words)], bos, eos, 1, True)
+        if eos:
+            words.append(END)
+        fields = zip(words, log10.tolist(), order.tolist(), (ids == UNKNOWN_ID).tolist(), strict=True)
+        return list(map(_word_score, fields))
 
     def score(self, sentence: Words, *, bos: bool = True, eos: bool = True) -> float:
         """log10 P of a sentence; ``-inf`` if the model holds it impossible. Arguments as for :meth:`scores`."""
@@ -352,6 +352,9 @@ class Model(BatchQueries, DecoderQueries):
 
     def _ids(self, words: list[str]) -> list[int]:
         return [self._table.id(word) for word in words]
+
+
+_word_score: Callable[[Iterable[Any]], WordScore] = partial(tuple.__new__, WordScore)  # _make, without Python between
 
 
 def _sentence(words: list[str]) -> list[str]:

@@ -97,15 +97,16 @@ void BatchScorer::contexts(int n, std::span<const Word> words, const uint8_t* be
 // Long ranges to a few places each, by the words that lie apart if there are any, and asks for the memory of these.
 void BatchScorer::narrow(const Level& level) {
   const bool apart = level.shape().sampled;
-  const uint64_t unit = apart ? Level::kSample : 1, enough = Level::kSample / unit;
+  const int shift = apart ? std::countr_zero(Level::kSample) : 0;  // from places to steps of the search
+  const uint64_t enough = Level::kSample >> shift;
   for (size_t lane = narrowing_; lane % kLanes != 0; lane++) long_[lane] = long_[narrowing_ - 1];
   for (size_t s = 0; s < narrowing_; s += kLanes) {
     const Search* const searches = long_.data() + s;
     uint64_t at[kLanes], left[kLanes], most = 0;
     for (size_t k = 0; k < kLanes; k++) {
       const Range range = searches[k].range;
-      at[k] = range.begin / unit;
-      left[k] = (range.end - 1) / unit - at[k] + 1;
+      at[k] = range.begin >> shift;
+      left[k] = ((range.end - 1) >> shift) - at[k] + 1;
       most = std::max(most, left[k]);
     }
     for (; most > enough; most -= most / 2)
@@ -117,7 +118,7 @@ void BatchScorer::narrow(const Level& level) {
     for (size_t k = 0; k < std::min(kLanes, narrowing_ - s); k++) {
       Search& search = searches_[searching_++] = searches[k];
       auto& [begin, end] = search.range;
-      begin = std::max(begin, at[k] * unit), end = std::min(end, (at[k] + left[k]) * unit);
+      begin = std::max(begin, at[k] << shift), end = std::min(end, (at[k] + left[k]) << shift);
       level.prefetch_records(begin, end);
     }
   }
