@@ -40,11 +40,13 @@ class RankedNumbers {
     uint64_t places = 0;
     uint32_t before = 0;
   };
-  static constexpr uint64_t kBytes = sizeof(uint64_t) + sizeof(uint32_t);
+  static constexpr uint64_t kBytes = sizeof(uint64_t) + sizeof(uint32_t);  // of a block in the file
 
   Block block(uint64_t i) const {
     Block block;
-    std::memcpy(&block, blocks_.data() + i * kBytes, kBytes);
+    const std::byte* const bytes = blocks_.data() + i * kBytes;
+    std::memcpy(&block.places, bytes, sizeof block.places);
+    std::memcpy(&block.before, bytes + sizeof block.places, sizeof block.before);
     return block;
   }
 
