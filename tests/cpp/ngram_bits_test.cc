@@ -61,7 +61,9 @@ TEST(RankedNumbers, AreFoundAtTheirPlaces) {
     EXPECT_EQ(ranked.size(), numbers.size());
     for (uint64_t place = 0; place <= kPlaces; place++) {
       EXPECT_EQ(ranked.has(place), numbers.contains(place));
-      if (ranked.has(place)) EXPECT_EQ(ranked[ranked.at(place)], numbers[place]);
+      if (ranked.has(place)) {
+        EXPECT_EQ(ranked[ranked.at(place)], numbers[place]);
+      }
     }
   }
 }
