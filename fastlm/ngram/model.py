@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlm import _ngram as engine
-from fastlm.ngram._engine import BEGIN, BEGIN_ID, END, END_ID, UNKNOWN_ID, Words, integer, words_of
+from fastlm.ngram._engine import BEGIN, BEGIN_ID, END, END_ID, UNKNOWN_ID, Words, integer
 from fastlm.ngram.batches import BatchQueries, thread_count
 from fastlm.ngram.decoding import DecoderQueries
 from fastlm.ngram.inputs import Format, Sentences, Texts, read_sources
@@ -93,8 +93,7 @@ class Model(BatchQueries, DecoderQueries):
 
     def score(self, sentence: Words, *, bos: bool = True, eos: bool = True) -> float:
         """log10 P of a sentence; ``-inf`` if the model holds it impossible. Arguments as for :meth:`scores`."""
-        text = self.tokenization.spaced(sentence) if isinstance(sentence, str) else " ".join(words_of(sentence))
-        return self._model.score_text(text, bos, eos)
+        return self._model.score_text(self.tokenization.spaced(sentence), bos, eos)
 
     def probability(self, word: str, context: Words = ()) -> float:
         """P(word | context).

@@ -131,13 +131,13 @@ class Tokenization:
             return self.tokens(text)
         return [BEGIN, *self.tokens(rest.lstrip())]
 
-    def spaced(self, text: str) -> str:
-        """The words that a query means as a text which the engine takes apart at its white space.
+    def spaced(self, text: Words) -> str:
+        """The words that a query means, as a text which the engine takes apart at its white space.
 
         >>> Tokenization(lower=True).spaced("The students"), Tokenization("characters").spaced("ab")
         ('the students', 'a b')
         """
-        if self.tokenizer == WHITESPACE:
+        if isinstance(text, str) and self.tokenizer == WHITESPACE:
             return text.lower() if self.lower else text
         return " ".join(self.words(text))
 

@@ -192,13 +192,13 @@ void BatchScorer::follow(const Level& level, const Level& next) {
   for (Hit& hit : hits) {
     const Range range = level.children(hit.node);
     Context& context = longer_[hit.i + 1];
-    context = {range, Level::kImplied};
+    context.range = range;
     next.prefetch(range);
     hit.wide = wide && Level::is_wide(range);
-    if (!wide || range.size() == 0)
-      context.number = level.context(hit.node);
-    else if (hit.wide)
+    if (hit.wide)
       wide->prefetch_at(Level::wide_place(range));
+    else
+      context.number = level.context(hit.node, range);
   }
   for (Hit& hit : hits)
     if (hit.wide) wide->prefetch(hit.at = wide->at(Level::wide_place(longer_[hit.i + 1].range)));

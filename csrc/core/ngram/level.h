@@ -95,7 +95,8 @@ class Level {
 
   Word word(uint64_t i) const { return first() ? Word(i) : Word(word_.of(records_[i])); }
   uint64_t count(uint64_t i) const { return count_of(records_[i], i); }
-  uint64_t context(uint64_t i) const { return entry(i).context; }
+  uint64_t context(uint64_t i) const { return context(i, children(i)); }
+  uint64_t context(uint64_t i, const Range& children) const { return context_of(records_[i], children); }
   Range children(uint64_t i) const { return children_of(records_[i], i); }
   Entry entry(uint64_t i) const {
     const uint64_t record = records_[i];
